@@ -1,0 +1,272 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"signet/daemon/internal/audit"
+	"signet/daemon/internal/authority"
+	"signet/daemon/internal/register"
+	"signet/daemon/internal/store"
+	"signet/policy"
+	"signet/protocol"
+	"signet/systemd"
+)
+
+// A submission is an act as it arrived, with who brought it.
+type submission struct {
+	who        Peer
+	inAdmin    bool
+	act        authority.Act
+	raw        string
+	content    []byte
+	signatures []authority.Signature
+}
+
+// An outcome is what an act has become.
+type outcome struct {
+	event uint64
+	entry *register.Entry
+}
+
+// A procedure is how one kind of act is carried out. prepare does what may
+// take long, with no lock held, so that a suspend never waits for a key to be
+// made; change judges the act under the lock and returns what it changes.
+// undo takes back what prepare did if the act is not recorded.
+type procedure struct {
+	prepare func(context.Context) error
+	change  func() (store.Change, error)
+	undo    func()
+	signs   uint64 // C_Sign calls of prepare, counted in the act's event
+}
+
+// procedures is the table of the kinds that are built. The kinds that make or
+// re-open a store are in init.go and clear.go.
+var procedures = map[authority.Kind]func(*appliance, submission) (*procedure, error){
+	authority.KeyCreate:     keyCreate,
+	authority.EntryActivate: entryActivate,
+	authority.EntrySuspend:  entrySuspend,
+	authority.EntryResume:   entryResume,
+	authority.PolicySet:     policySet,
+	authority.TokenClearPIN: tokenClearPIN,
+	authority.ClockAccept:   clockAccept,
+}
+
+// apply is the one function through which anything changes. An act that is
+// refused is an event too.
+func (a *appliance) apply(ctx context.Context, sub submission) (outcome, *protocol.Error) {
+	done, err := a.carryOut(ctx, sub)
+	if err == nil {
+		a.journal.Send(systemd.ActApplied, fmt.Sprintf("%s %s", sub.act.Kind, sub.act.Target), systemd.Act(string(sub.act.Kind)),
+			systemd.Target(sub.act.Target), systemd.UID(sub.who.UID), systemd.Event(done.event))
+		return done, nil
+	}
+	return outcome{}, a.refuseAct(sub, err)
+}
+
+func (a *appliance) carryOut(ctx context.Context, sub submission) (outcome, error) {
+	if err := a.judge(sub); err != nil {
+		return outcome{}, err
+	}
+	make, ok := procedures[sub.act.Kind]
+	if !ok {
+		return outcome{}, fmt.Errorf("%w: %s", errUnsupported, sub.act.Kind)
+	}
+	p, err := make(a, sub)
+	if err != nil {
+		return outcome{}, err
+	}
+	if p.prepare != nil {
+		if err := p.prepare(ctx); err != nil {
+			return outcome{}, err
+		}
+	}
+	done, err := a.commitAct(sub, p)
+	if err != nil && p.undo != nil {
+		p.undo()
+	}
+	return done, err
+}
+
+// errUnsupported is returned for an act of a kind that is not built yet.
+var errUnsupported = errors.New("not built yet")
+
+// judge holds an act to all that does not depend on what it changes.
+func (a *appliance) judge(sub submission) error {
+	if sub.act.Appliance != a.id {
+		return fmt.Errorf("%w: it names %.16s…, this is %.16s…", authority.ErrOtherAppliance, sub.act.Appliance, a.id)
+	}
+	at := a.instant()
+	if sub.act.Kind != authority.ClockAccept && at.Clock == policy.JumpedClock {
+		return errClockJumped
+	}
+	if err := sub.act.CheckTime(at.Time); err != nil {
+		return err
+	}
+	if err := sub.act.CheckContent(sub.content); err != nil {
+		return err
+	}
+	if err := a.checkPrefix(sub.act); err != nil {
+		return err
+	}
+	if err := a.genesis.Authorise(sub.act, sub.signatures, sub.inAdmin); err != nil {
+		return err
+	}
+	return a.checkNonce(sub.act)
+}
+
+var errClockJumped = errors.New("the clock jumped: mend it, or accept it with signetctl mode clear --accept-clock")
+
+// checkPrefix refuses an act made over another history of this log.
+func (a *appliance) checkPrefix(act authority.Act) error {
+	if size := a.store.Position().Size; act.LogSize == 0 || act.LogSize > size {
+		return fmt.Errorf("%w: log_size %d: the log has %d events", authority.ErrMalformed, act.LogSize, size)
+	}
+	root, err := a.store.RootAt(act.LogSize)
+	if err != nil {
+		return err
+	}
+	if fmt.Sprintf("%x", root) != act.LogRoot {
+		return fmt.Errorf("%w: log_root is not this log's root at %d events", authority.ErrOtherAppliance, act.LogSize)
+	}
+	return nil
+}
+
+func (a *appliance) checkNonce(act authority.Act) error {
+	expiry, err := act.Expiry()
+	if err != nil {
+		return err
+	}
+	used, err := a.store.NonceUsed(act.Nonce, expiry)
+	if err != nil {
+		return err
+	}
+	if used {
+		return authority.ErrReplayed
+	}
+	return nil
+}
+
+// commitAct judges and records the change under the lock of acts: between
+// the look at the register and the commit, no other act moves it.
+func (a *appliance) commitAct(sub submission, p *procedure) (outcome, error) {
+	a.acts.Lock()
+	defer a.acts.Unlock()
+	if err := a.checkNonce(sub.act); err != nil {
+		return outcome{}, err
+	}
+	change, err := p.change()
+	if err != nil {
+		return outcome{}, err
+	}
+	expiry, err := sub.act.Expiry()
+	if err != nil {
+		return outcome{}, err
+	}
+	change.Nonce, change.Expiry = sub.act.Nonce, expiry
+	change.Blobs = append(change.Blobs, sub.content)
+	proof := register.Proof{Act: sub.raw, Signatures: sub.signatures}
+	if change.Entry != nil {
+		change.Entry.Proof = proof
+	}
+	if change.Policy != nil {
+		change.Policy.Proof = proof
+	}
+	e := a.actEvent(sub)
+	e.Result, e.Count = audit.Allowed, p.signs
+	c := &store.Commit{Events: []*audit.Event{e}, Change: &change}
+	if err := a.store.Record(c); err != nil {
+		return outcome{}, err
+	}
+	return outcome{event: c.Receipts[0].Event, entry: change.Entry}, nil
+}
+
+func (a *appliance) actEvent(sub submission) *audit.Event {
+	at, uid := audit.At(a.clock.from.Real()), sub.who.UID
+	e := &audit.Event{
+		Kind: audit.KindAct, Decided: &at, Clock: a.clock.syncState(), UID: &uid, GID: &sub.who.GIDs[0], GIDs: sub.who.GIDs[1:],
+		PID: sub.who.PID, Unit: sub.who.Unit, Op: string(sub.act.Kind), Act: sub.raw, Role: "unsigned",
+	}
+	if acct := a.book.find(sub.act.Target); acct != nil || sub.act.Kind == authority.KeyCreate {
+		e.Entry = sub.act.Target
+	}
+	return e
+}
+
+// refuseAct records a refused act, counted like every refusal.
+func (a *appliance) refuseAct(sub submission, err error) *protocol.Error {
+	answer := a.actError(err)
+	e := a.actEvent(sub)
+	e.Refuse(answer.Name, ruleAct)
+	answer = a.refuse(refusal{sub.who.UID, e.Entry, ruleAct + "." + string(sub.act.Kind), answer.Name}, e, nil, answer)
+	event := uint64(0)
+	if answer.Event != nil {
+		event = *answer.Event
+	}
+	a.journal.Send(systemd.ActRefused, fmt.Sprintf("%s %s was refused: %s", sub.act.Kind, sub.act.Target, answer.Name), systemd.Act(string(sub.act.Kind)),
+		systemd.Target(sub.act.Target), systemd.UID(sub.who.UID), systemd.Reason(answer.Name), systemd.Event(event))
+	return answer
+}
+
+const ruleAct = "act"
+
+// actCodes maps the refusals of an act to their codes, first match first.
+var actCodes = []struct {
+	err  error
+	code protocol.Code
+}{
+	{authority.ErrMalformed, protocol.Malformed},
+	{authority.ErrExpired, protocol.ActExpired},
+	{authority.ErrReplayed, protocol.ActReplayed},
+	{authority.ErrOtherAppliance, protocol.OtherAppliance},
+	{authority.ErrRole, protocol.RoleRefused},
+	{authority.ErrTooFew, protocol.TooFew},
+	{authority.ErrDuplicate, protocol.DuplicateSigner},
+	{authority.ErrSignature, protocol.BadActSignature},
+	{register.ErrTransition, protocol.IllegalTransition},
+	{errUnsupported, protocol.Unsupported},
+	{errClockJumped, protocol.ClockJumped},
+	{errNoEntry, protocol.UnknownEntry},
+	{errNoToken, protocol.Malformed},
+	{errConflict, protocol.Conflict},
+}
+
+func (a *appliance) actError(err error) *protocol.Error {
+	for _, row := range actCodes {
+		if errors.Is(err, row.err) {
+			return protocol.NewError(row.code, "%s", err.Error())
+		}
+	}
+	if isStoreError(err) {
+		return storeError(err)
+	}
+	if e, ok := hsmActError(err); ok {
+		return e
+	}
+	return a.internal("carrying out an act", err)
+}
+
+func isStoreError(err error) bool {
+	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrPoisoned) || errors.Is(err, store.ErrClosed)
+}
+
+// Faults of an act's target.
+var (
+	errNoEntry  = errors.New("no entry of that id")
+	errNoToken  = errors.New("no token of that name in the configuration")
+	errConflict = errors.New("conflict")
+)
+
+// target returns the entry that an act is about.
+func (a *appliance) target(sub submission) (register.Entry, error) {
+	acct := a.book.find(sub.act.Target)
+	if acct == nil {
+		return register.Entry{}, fmt.Errorf("%w: %s", errNoEntry, strconv.Quote(sub.act.Target))
+	}
+	return acct.entry, nil
+}
+
+func (a *appliance) now() time.Time { return a.clock.from.Real().UTC() }

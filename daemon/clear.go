@@ -1,0 +1,74 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+
+	"signet/daemon/internal/store"
+	"signet/protocol"
+)
+
+// clearPoison carries out the act that ends mode poisoned. The store is
+// opened anew, which rewrites its meta pages first; the act is judged against
+// the genesis found there and becomes the first event. If anything of that
+// fails, store and mode stay as they were.
+func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
+	s.initialising.Lock()
+	defer s.initialising.Unlock()
+	if cond := s.condition(); cond.mode != PoisonedMode {
+		return outcome{}, protocol.NewError(protocol.Conflict, "mode is %v: there is nothing to clear", cond.mode)
+	}
+	if !sub.inAdmin {
+		return outcome{}, protocol.NewError(protocol.RoleRefused, "mode clear is for members of group signet-admin")
+	}
+	a, err := s.reopen()
+	if err != nil {
+		return outcome{}, s.stillPoisoned(err)
+	}
+	done, err := a.clear(sub)
+	if err != nil {
+		answer := a.actError(err)
+		return outcome{}, s.stillPoisonedAs(answer, errors.Join(err, a.store.Close()))
+	}
+	if err := unmarkPoison(s.runtimeDir); err != nil {
+		return outcome{}, s.stillPoisoned(errors.Join(err, a.store.Close()))
+	}
+	s.adopt(a)
+	return done, nil
+}
+
+// reopen lets go of what a failed sync left and opens the store. bbolt holds
+// its lock by descriptor, so the old one has to go first.
+func (s *Server) reopen() (*appliance, error) {
+	s.mu.Lock()
+	old := s.poisoned
+	s.poisoned = nil
+	s.mu.Unlock()
+	if old != nil {
+		if err := old.store.Close(); err != nil {
+			return nil, fmt.Errorf("letting go of the store: %w", err)
+		}
+	}
+	m, err := readMarker(s.stateDir)
+	if err != nil {
+		return nil, err
+	}
+	return s.openAppliance(m)
+}
+
+// clear judges the act and records it.
+func (a *appliance) clear(sub submission) (outcome, error) {
+	if err := a.judge(sub); err != nil {
+		return outcome{}, err
+	}
+	return a.commitAct(sub, &procedure{change: func() (store.Change, error) { return store.Change{}, nil }})
+}
+
+func (s *Server) stillPoisoned(err error) *protocol.Error {
+	return s.stillPoisonedAs(protocol.NewError(protocol.Poisoned, "the store could not be opened: %s", err.Error()), err)
+}
+
+func (s *Server) stillPoisonedAs(answer *protocol.Error, err error) *protocol.Error {
+	s.enter(poisonedCondition(err))
+	return answer
+}

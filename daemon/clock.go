@@ -1,0 +1,113 @@
+package daemon
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"signet/policy"
+)
+
+// How far the clock may be behind the log, and how far it may run ahead of
+// the time since boot between two looks at it.
+const (
+	maxBehind = 5 * time.Second
+	maxJump   = 60 * time.Second
+)
+
+// Sources is where times come from: the kernel, or a test.
+type Sources struct {
+	Real   func() time.Time     // CLOCK_REALTIME
+	Boot   func() time.Duration // CLOCK_BOOTTIME: runs on through sleep, is never set
+	Synced func() bool          // the kernel's word that realtime is disciplined
+}
+
+// SystemSources are the kernel's.
+func SystemSources() Sources {
+	return Sources{Real: time.Now, Boot: bootTime, Synced: synced}
+}
+
+func bootTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+// synced asks adjtimex(2), which needs no privilege to read.
+func synced() bool {
+	state, err := unix.Adjtimex(new(unix.Timex))
+	return err == nil && state != unix.TIME_ERROR
+}
+
+// A clock judges the time before anything is recorded with it: one event that
+// is dated ten years ahead would stop signing for ten years.
+type clock struct {
+	from Sources
+
+	mu     sync.Mutex
+	offset time.Duration // realtime minus boottime when last accepted
+	known  bool
+	jumped bool
+}
+
+func newClock(from Sources) *clock { return &clock{from: from} }
+
+// now returns the time and whether it can be trusted after an event recorded
+// at last.
+func (c *clock) now(last time.Time) (time.Time, policy.Clock) {
+	at := c.from.Real().Round(0).UTC()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.observe(at)
+	switch {
+	case c.jumped:
+		return at, policy.JumpedClock
+	case last.Sub(at) > maxBehind:
+		return at, policy.BehindClock
+	}
+	return at, policy.SaneClock
+}
+
+// observe compares realtime with boottime since the last look. A jump stays
+// until the kernel says that the clock is disciplined, or an officer's act
+// accepts the time.
+func (c *clock) observe(at time.Time) {
+	offset := time.Duration(at.UnixNano()) - c.from.Boot()
+	if c.known && offset-c.offset > maxJump {
+		c.jumped = true
+	}
+	if c.jumped && !c.from.Synced() {
+		return
+	}
+	c.offset, c.known, c.jumped = offset, true, false
+}
+
+// accept takes the time as it is.
+func (c *clock) accept() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known, c.jumped = false, false
+	c.observe(c.from.Real())
+}
+
+// syncState is the event's field clock.
+func (c *clock) syncState() string {
+	if c.from.Synced() {
+		return "synced"
+	}
+	return "unsynced"
+}
+
+var clockNames = map[policy.Clock]string{
+	policy.SaneClock: "sane", policy.BehindClock: "behind", policy.JumpedClock: "jumped",
+}
+
+func clockName(c policy.Clock) string {
+	if name, ok := clockNames[c]; ok {
+		return name
+	}
+	return "unknown"
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	firmwareconfig "signet/firmware-config"
+	"signet/hsm"
+)
+
+// maxPIN bounds a PIN in bytes.
+const maxPIN = 256
+
+// pinReader returns the function that reads a token's PIN. It reads anew each
+// time: after the login nobody needs the PIN until the next one, and a
+// changed credential is seen without a restart.
+func pinReader(t firmwareconfig.Token) func() (hsm.Secret, error) {
+	return func() (hsm.Secret, error) {
+		path, err := pinPath(t)
+		if err != nil {
+			return hsm.Secret{}, err
+		}
+		return readPIN(path)
+	}
+}
+
+func pinPath(t firmwareconfig.Token) (string, error) {
+	if t.PINFile != "" {
+		return t.PINFile, nil
+	}
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return "", fmt.Errorf("credential %s: systemd gave no credentials: add LoadCredentialEncrypted=%s to the unit", t.PINCredential, t.PINCredential)
+	}
+	return filepath.Join(dir, t.PINCredential), nil
+}
+
+func readPIN(path string) (pin hsm.Secret, err error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return hsm.Secret{}, fmt.Errorf("reading PIN: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return hsm.Secret{}, fmt.Errorf("reading PIN: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return hsm.Secret{}, fmt.Errorf("PIN file %s has mode %v: want a file of mode 0400 or 0600", path, info.Mode())
+	}
+	buf := make([]byte, maxPIN+2)
+	defer clear(buf)
+	n, err := io.ReadFull(f, buf)
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return hsm.Secret{}, errors.Join(fmt.Errorf("PIN file %s: want at most %d bytes", path, maxPIN), err)
+	}
+	text := bytes.TrimSuffix(buf[:n], []byte("\n"))
+	if len(text) == 0 || len(text) > maxPIN {
+		return hsm.Secret{}, fmt.Errorf("PIN file %s: want 1 to %d bytes", path, maxPIN)
+	}
+	return hsm.NewSecret(bytes.Clone(text)), nil
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+
+	"signet/daemon"
+	firmwareconfig "signet/firmware-config"
+	"signet/hsm"
+	"signet/hsm/pkcs11"
+	"signet/systemd"
+)
+
+// start opens everything in the order in which it depends on each other and
+// serves until ctx ends.
+func start(ctx context.Context, config firmwareconfig.Config, journal *systemd.Journal) error {
+	if os.Geteuid() == 0 || os.Getuid() == 0 {
+		return environmentError{daemon.ErrRoot} // before a vendor's library is loaded
+	}
+	groups, err := resolveGroups(config.Groups)
+	if err != nil {
+		return environmentError{err}
+	}
+	latches := filepath.Join(config.State, "pin-latch")
+	if err := os.MkdirAll(latches, 0o700); err != nil {
+		return environmentError{fmt.Errorf("making the directory of PIN latches: %w", err)}
+	}
+	var server atomic.Pointer[daemon.Server]
+	changed := func() {
+		if s := server.Load(); s != nil {
+			s.TokensChanged()
+		}
+	}
+	drivers, err := openModules(config, latches, changed)
+	if err != nil {
+		return err
+	}
+	s, err := daemon.New(options(config, groups, drivers, journal))
+	if err != nil {
+		return environmentError{errors.Join(err, closeAll(drivers))}
+	}
+	server.Store(s)
+	sockets, err := listeners(config.Sockets, groups)
+	if err != nil {
+		return environmentError{err}
+	}
+	return s.Run(ctx, sockets)
+}
+
+func options(config firmwareconfig.Config, groups daemon.Groups, drivers []hsm.Driver, journal *systemd.Journal) daemon.Options {
+	return daemon.Options{
+		Name: config.Appliance, State: config.State, Runtime: config.Runtime, MaxSize: config.Store.MaxSize,
+		AnchorEach: config.Log.AnchorEvery, Groups: groups, Drivers: drivers, Journal: journal,
+		Limits: daemon.Limits{
+			Connections: config.Limits.Connections, ConnectionsPerUID: config.Limits.ConnectionsPerUID,
+			Frame: int(config.Limits.Frame), Batch: config.Limits.Batch, QueuePerUID: config.Limits.QueuePerUID,
+			Deadline: config.Limits.Deadline, Idle: config.Limits.Idle,
+		},
+		Sources: daemon.SystemSources(), Version: buildVersion(),
+	}
+}
+
+func closeAll(drivers []hsm.Driver) error {
+	var errs []error
+	for _, d := range drivers {
+		errs = append(errs, d.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func resolveGroups(g firmwareconfig.Groups) (daemon.Groups, error) {
+	var out daemon.Groups
+	var errs []error
+	for _, role := range []struct {
+		group firmwareconfig.Group
+		gid   *uint32
+	}{{g.Clients, &out.Clients}, {g.Admin, &out.Admin}, {g.Audit, &out.Audit}} {
+		gid, err := gidOf(role.group)
+		*role.gid = gid
+		errs = append(errs, err)
+	}
+	return out, errors.Join(errs...)
+}
+
+func gidOf(g firmwareconfig.Group) (uint32, error) {
+	if g.Name == "" {
+		return g.GID, nil
+	}
+	found, err := user.LookupGroup(g.Name)
+	if err != nil {
+		return 0, fmt.Errorf("group %s of signetd.toml: %w", g.Name, err)
+	}
+	gid, err := strconv.ParseUint(found.Gid, 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("group %s: %w", g.Name, err)
+	}
+	return uint32(gid), nil
+}
+
+// listeners takes the sockets from systemd, or makes them.
+func listeners(paths firmwareconfig.Sockets, groups daemon.Groups) (daemon.Sockets, error) {
+	given, err := systemd.Listeners()
+	if err != nil {
+		return daemon.Sockets{}, err
+	}
+	if given != nil {
+		return daemon.Sockets{Sign: given[systemd.SocketSign], Admin: given[systemd.SocketAdmin], Audit: given[systemd.SocketAudit]}, nil
+	}
+	return daemon.Listen(
+		daemon.SocketPath{Path: paths.Sign, GID: groups.Clients},
+		daemon.SocketPath{Path: paths.Admin, GID: groups.Admin},
+		daemon.SocketPath{Path: paths.Audit, GID: groups.Audit})
+}
+
+// checkModules reads what the configuration names: profiles and URIs. All
+// faults at once.
+func checkModules(config firmwareconfig.Config) error {
+	var errs []error
+	for _, m := range config.Modules {
+		_, err := moduleConfig(m, "", nil)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func openModules(config firmwareconfig.Config, latches string, changed func()) ([]hsm.Driver, error) {
+	var drivers []hsm.Driver
+	for _, m := range config.Modules {
+		c, err := moduleConfig(m, latches, changed)
+		if err == nil {
+			var d *pkcs11.Driver
+			if d, err = pkcs11.Open(c); err == nil {
+				drivers = append(drivers, d)
+				continue
+			}
+		}
+		return nil, errors.Join(err, closeAll(drivers))
+	}
+	return drivers, nil
+}
+
+func moduleConfig(m firmwareconfig.Module, latches string, changed func()) (pkcs11.Config, error) {
+	text, err := firmwareconfig.Profile(m.Profile)
+	if err != nil {
+		return pkcs11.Config{}, fmt.Errorf("module.%s.profile: %w", m.Name, err)
+	}
+	profile, err := hsm.ParseProfile(bytes.NewReader(text))
+	if err != nil {
+		return pkcs11.Config{}, fmt.Errorf("module.%s.profile %s:\n%w", m.Name, m.Profile, err)
+	}
+	c := pkcs11.Config{Name: m.Name, Path: m.Path, SHA256: m.SHA256, Env: m.Env, Profile: profile, LatchDir: latches, Changed: changed}
+	var errs []error
+	for _, t := range m.Tokens {
+		uri, err := hsm.ParseURI(t.URI)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("module.%s.token.%s.uri: %w", m.Name, t.Name, err))
+		}
+		c.Tokens = append(c.Tokens, pkcs11.Token{Name: t.Name, URI: uri, PIN: pinReader(t), Sessions: t.Sessions})
+	}
+	return c, errors.Join(errs...)
+}

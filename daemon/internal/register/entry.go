@@ -1,0 +1,251 @@
+// Package register holds the rules of the register of seals and keys: what an
+// entry is, which states it may be in, and which act moves it where.
+package register
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"signet/daemon/internal/authority"
+	"signet/protocol/algo"
+	"signet/protocol/canonical"
+)
+
+// A Class says what an entry is. The zero value is no class.
+type Class string
+
+const (
+	ClassKey  Class = "key"
+	ClassSeal Class = "seal"
+)
+
+// A Stage is where an entry stands in its life, holds apart. The zero value
+// is no stage, and signs nothing.
+type Stage string
+
+const (
+	Pending    Stage = "pending"
+	Active     Stage = "active"
+	Superseded Stage = "superseded"
+	Cancelled  Stage = "cancelled"
+	Invalid    Stage = "invalid"
+)
+
+// Suspended is what Status says of an entry with holds.
+const Suspended = "suspended"
+
+// A Hold is one reason why an entry is suspended.
+type Hold struct {
+	ID        uint32 `json:"id"` // unique in the entry, never used again
+	Authority string `json:"authority"`
+	Basis     string `json:"basis"` // why, in the words of who ordered it
+	From      string `json:"from"`  // RFC 3339 in UTC
+	Recorded  string `json:"recorded"`
+	LiftBy    string `json:"lift_by"`
+}
+
+// A Key names the key pair of an entry. Public is the key that signatures are
+// verified with: the register's, never one read back from the token.
+type Key struct {
+	Type       string `json:"type"`
+	Token      string `json:"token"`
+	ID         string `json:"id"`     // CKA_ID in hex
+	Public     string `json:"public"` // standard base64 of the SubjectPublicKeyInfo
+	Origin     string `json:"origin"` // ceremony (witnessed here) or adopted
+	Transcript string `json:"transcript,omitempty"`
+}
+
+// A Signer is one certificate of a seal with its key.
+type Signer struct {
+	Certificate string `json:"certificate"` // hash of the blob
+	Key         Key    `json:"key"`
+}
+
+// A Seal is what an entry of class seal has beyond its key.
+type Seal struct {
+	ESID       string   `json:"es_id"`
+	Generation uint32   `json:"generation"`
+	SESeal     string   `json:"ses_seal"` // hash of the blob
+	Version    string   `json:"version"`  // v1, v4, v5
+	NotBefore  string   `json:"not_before"`
+	NotAfter   string   `json:"not_after"`
+	Signers    []Signer `json:"signers"`
+}
+
+// A Proof is why a record is as it is: the act that made it so, and the event
+// that recorded the act.
+type Proof struct {
+	Act        string                `json:"act"`
+	Signatures []authority.Signature `json:"signatures,omitempty"`
+	Event      uint64                `json:"event"` // set by the committer
+}
+
+// An Entry is one record of the register. It is a value: changes are made on
+// a copy and become true when the store has recorded them.
+type Entry struct {
+	ID        string `json:"id"`
+	Class     Class  `json:"class"`
+	Rev       uint64 `json:"rev"` // moves with every change of this record
+	Title     string `json:"title,omitempty"`
+	Stage     Stage  `json:"stage"`
+	Holds     []Hold `json:"holds,omitempty"`
+	LastHold  uint32 `json:"last_hold,omitempty"`
+	Key       *Key   `json:"key,omitempty"`  // of class key
+	Seal      *Seal  `json:"seal,omitempty"` // of class seal
+	PolicyRev uint32 `json:"policy_rev,omitempty"`
+	Created   string `json:"created"`
+	Proof     Proof  `json:"proof"`
+}
+
+// ErrTransition is wrapped when an act does not fit the state of its entry.
+var ErrTransition = errors.New("illegal transition")
+
+// Status is the one word for where the entry stands now, by the precedence
+// invalid, cancelled, superseded, suspended, then the stage.
+func (e Entry) Status() string {
+	switch {
+	case e.Stage == Invalid || e.Stage == Cancelled || e.Stage == Superseded:
+		return string(e.Stage)
+	case len(e.Holds) > 0:
+		return Suspended
+	}
+	return string(e.Stage)
+}
+
+// MaySign tells whether the entry's state lets its key be used at all.
+func (e Entry) MaySign() bool { return e.Stage == Active && len(e.Holds) == 0 }
+
+// next returns a copy to change, with the revision moved.
+func (e Entry) next() Entry {
+	e.Rev++
+	e.Holds = append([]Hold(nil), e.Holds...)
+	return e
+}
+
+// Activate makes a pending entry active. An entry without a policy would
+// allow nobody, so it is refused as a mistake.
+func (e Entry) Activate() (Entry, error) {
+	if e.Stage != Pending {
+		return Entry{}, fmt.Errorf("%w: %s is %s, only a pending entry is activated", ErrTransition, e.ID, e.Status())
+	}
+	if e.PolicyRev == 0 {
+		return Entry{}, fmt.Errorf("%w: %s has no policy: set one first", ErrTransition, e.ID)
+	}
+	e = e.next()
+	e.Stage = Active
+	return e, nil
+}
+
+// Suspend adds a hold. A pending entry may be held too: it cannot then be
+// used when it becomes active.
+func (e Entry) Suspend(authority, basis string, at time.Time) (Entry, error) {
+	if e.Stage != Pending && e.Stage != Active {
+		return Entry{}, fmt.Errorf("%w: %s is %s and cannot be suspended", ErrTransition, e.ID, e.Status())
+	}
+	e = e.next()
+	e.LastHold++
+	when := at.UTC().Format(time.RFC3339)
+	e.Holds = append(e.Holds, Hold{ID: e.LastHold, Authority: authority, Basis: basis, From: when, Recorded: when, LiftBy: authority})
+	return e, nil
+}
+
+// Resume lifts one hold, or the only one if id is 0.
+func (e Entry) Resume(id uint32) (Entry, error) {
+	switch {
+	case len(e.Holds) == 0:
+		return Entry{}, fmt.Errorf("%w: %s is %s and has no hold to lift", ErrTransition, e.ID, e.Status())
+	case id == 0 && len(e.Holds) > 1:
+		return Entry{}, fmt.Errorf("%w: %s has %d holds: name the one to lift", ErrTransition, e.ID, len(e.Holds))
+	case id == 0:
+		id = e.Holds[0].ID
+	}
+	e = e.next()
+	for i, h := range e.Holds {
+		if h.ID == id {
+			e.Holds = append(e.Holds[:i], e.Holds[i+1:]...)
+			return e, nil
+		}
+	}
+	return Entry{}, fmt.Errorf("%w: %s has no hold %d", ErrTransition, e.ID, id)
+}
+
+// SetPolicy points the entry to a new revision of its policy.
+func (e Entry) SetPolicy(rev uint32) (Entry, error) {
+	if e.Stage != Pending && e.Stage != Active {
+		return Entry{}, fmt.Errorf("%w: %s is %s and takes no policy", ErrTransition, e.ID, e.Status())
+	}
+	if rev != e.PolicyRev+1 {
+		return Entry{}, fmt.Errorf("%w: %s has policy revision %d, the next is not %d", ErrTransition, e.ID, e.PolicyRev, rev)
+	}
+	e = e.next()
+	e.PolicyRev = rev
+	return e, nil
+}
+
+// Marshal returns the record as it is stored.
+func (e Entry) Marshal() ([]byte, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	return canonical.Marshal(e)
+}
+
+// Parse reads a stored record.
+func Parse(data []byte) (Entry, error) {
+	var e Entry
+	if err := canonical.Unmarshal(data, &e); err != nil {
+		return Entry{}, fmt.Errorf("parsing record: %w", err)
+	}
+	if err := e.check(); err != nil {
+		return Entry{}, err
+	}
+	return e, nil
+}
+
+func (e Entry) check() error {
+	switch {
+	case e.ID == "" || e.Rev == 0 || e.Stage == "":
+		return fmt.Errorf("record %q: id, rev and stage are required", e.ID)
+	case e.Class == ClassKey && (e.Key == nil || e.Seal != nil):
+		return fmt.Errorf("record %s: class key has a key and no seal", e.ID)
+	case e.Class == ClassSeal && (e.Seal == nil || e.Key != nil):
+		return fmt.Errorf("record %s: class seal has a seal and no key of its own", e.ID)
+	case e.Class != ClassKey && e.Class != ClassSeal:
+		return fmt.Errorf("record %s: class %q: want key or seal", e.ID, e.Class)
+	}
+	if e.Key != nil {
+		if _, _, err := e.Key.Parse(); err != nil {
+			return fmt.Errorf("record %s: %w", e.ID, err)
+		}
+	}
+	return nil
+}
+
+// NewKey returns the record's form of a key pair.
+func NewKey(token string, id []byte, public algo.PublicKey, origin, transcript string) *Key {
+	return &Key{
+		Type: public.Type().String(), Token: token, ID: hex.EncodeToString(id),
+		Public: base64.StdEncoding.EncodeToString(public.DER()), Origin: origin, Transcript: transcript,
+	}
+}
+
+// Parse returns the key's CKA_ID and public key.
+func (k Key) Parse() (id []byte, public algo.PublicKey, err error) {
+	if id, err = hex.DecodeString(k.ID); err != nil || len(id) == 0 {
+		return nil, algo.PublicKey{}, fmt.Errorf("key id %q: want hex", k.ID)
+	}
+	der, err := base64.StdEncoding.DecodeString(k.Public)
+	if err != nil {
+		return nil, algo.PublicKey{}, fmt.Errorf("public key: %w", err)
+	}
+	if public, err = algo.ParsePublicKey(der); err != nil {
+		return nil, algo.PublicKey{}, err
+	}
+	if public.Type().String() != k.Type {
+		return nil, algo.PublicKey{}, fmt.Errorf("key type %q: the public key is %v", k.Type, public.Type())
+	}
+	return id, public, nil
+}

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"signet/daemon/internal/audit"
+	"signet/daemon/internal/register"
+	"signet/protocol/canonical"
+)
+
+// A Commit is what becomes durable together or not at all: one or more
+// events, with the change or the idempotency record that goes with them.
+//
+// The fields of the first group are the submitter's until Record is called
+// and the committer's from then on; those of the second are the answer.
+type Commit struct {
+	Events  []*audit.Event             // the committer sets Seq, Epoch, Recorded and PrevAct
+	Private []map[string]audit.Private // beside Events by index; nil where none
+	Guard   *Guard
+	Change  *Change
+	Idem    *Idem
+
+	Receipts  []Receipt // by index of Events
+	Overtaken bool      // the guard no longer held: the uses are recorded as refused
+	err       error
+	done      chan struct{}
+}
+
+// A Guard is what a use was decided under. If the entry has moved on by the
+// time of the commit, the use is recorded as refused and must not leave.
+type Guard struct {
+	Entry string
+	Rev   uint64
+}
+
+// A Change is what an act does to the register. The committer fills in the
+// index of the act's event, which is the commit's first.
+type Change struct {
+	Entry  *register.Entry
+	Policy *register.PolicyRecord
+	Blobs  [][]byte
+	Nonce  string // hex
+	Expiry time.Time
+}
+
+// A Receipt says where an event stands in the log, and a tree that has it.
+type Receipt struct {
+	Event uint64
+	Leaf  audit.Hash
+	Size  uint64
+	Root  audit.Hash
+}
+
+// Reason and rule of a use that a change of its entry overtook.
+const (
+	reasonChanged = "changed"
+	ruleRevision  = "entry.revision"
+)
+
+// apply writes c in tx after h. It fails only if the whole transaction has
+// to: what is wrong with c alone is found before anything is written, and
+// stays in c.err.
+func (s *Store) apply(tx *bolt.Tx, h *head, c *Commit) error {
+	if c.Guard != nil && checkRevision && h.rev(c.Guard.Entry) != c.Guard.Rev {
+		c.overtake()
+	}
+	lines, err := s.number(h, c)
+	if err != nil {
+		c.err = err
+		return nil
+	}
+	if c.Change != nil {
+		if err := c.Change.write(tx, h, c.Events[0].Seq); err != nil {
+			return err
+		}
+		h.lastAct = c.Events[0].Seq
+	}
+	events := tx.Bucket(bucketEvent)
+	events.FillPercent = fill
+	for i, line := range lines {
+		if err := s.appendEvent(tx, events, h, c, i, line); err != nil {
+			return err
+		}
+	}
+	h.recorded = c.Events[len(c.Events)-1].Recorded.Time()
+	if c.Idem != nil {
+		return c.Idem.write(tx, c)
+	}
+	return nil
+}
+
+// overtake turns every use of c into the refusal that it became.
+func (c *Commit) overtake() {
+	c.Overtaken = true
+	for _, e := range c.Events {
+		if e.Result == audit.Allowed {
+			e.Refuse(reasonChanged, ruleRevision)
+		}
+	}
+}
+
+// number gives the events of c their places and returns their lines.
+func (s *Store) number(h *head, c *Commit) ([][]byte, error) {
+	recorded := audit.At(s.now())
+	if recorded.Time().Before(h.recorded) {
+		recorded = audit.At(h.recorded)
+	}
+	lines := make([][]byte, len(c.Events))
+	for i, e := range c.Events {
+		e.V, e.Epoch, e.Seq, e.Recorded = audit.EventVersion, s.epoch, h.tree.Size()+uint64(i), recorded
+		if e.Kind == audit.KindAct && c.Change != nil && i == 0 {
+			last := h.lastAct
+			e.PrevAct = &last
+		}
+		var err error
+		if lines[i], err = e.AppendLine(nil); err != nil {
+			return nil, err
+		}
+	}
+	return lines, nil
+}
+
+func (s *Store) appendEvent(tx *bolt.Tx, events *bolt.Bucket, h *head, c *Commit, i int, line []byte) error {
+	key := be64(c.Events[i].Seq)
+	if err := events.Put(key, line); err != nil {
+		return fmt.Errorf("writing event: %w", err)
+	}
+	if i < len(c.Private) && len(c.Private[i]) != 0 {
+		clear, err := canonical.Marshal(c.Private[i])
+		if err != nil {
+			return fmt.Errorf("encoding private fields: %w", err)
+		}
+		if err := tx.Bucket(bucketPrivate).Put(key, clear); err != nil {
+			return fmt.Errorf("writing private fields: %w", err)
+		}
+	}
+	leaf := audit.LeafHash(line)
+	c.Receipts = append(c.Receipts, Receipt{Event: c.Events[i].Seq, Leaf: leaf})
+	return h.tree.Append(leaf)
+}
+
+// write makes the change of an act whose event is seq.
+func (ch *Change) write(tx *bolt.Tx, h *head, seq uint64) error {
+	for _, blob := range ch.Blobs {
+		if err := putBlob(tx, blob); err != nil {
+			return err
+		}
+	}
+	if ch.Nonce != "" {
+		if err := putNonce(tx, ch.Nonce, ch.Expiry, h.recorded); err != nil {
+			return err
+		}
+	}
+	if ch.Policy != nil {
+		ch.Policy.Proof.Event = seq
+		data, err := ch.Policy.Marshal()
+		if err != nil {
+			return err
+		}
+		if err := tx.Bucket(bucketPolicy).Put(policyKey(ch.Policy.Entry, ch.Policy.Rev), data); err != nil {
+			return fmt.Errorf("writing policy: %w", err)
+		}
+	}
+	if ch.Entry == nil {
+		return nil
+	}
+	ch.Entry.Proof.Event = seq
+	return putEntry(tx, h, *ch.Entry)
+}
+
+func putEntry(tx *bolt.Tx, h *head, e register.Entry) error {
+	data, err := e.Marshal()
+	if err != nil {
+		return err
+	}
+	if err := tx.Bucket(bucketEntry).Put([]byte(e.ID), data); err != nil {
+		return fmt.Errorf("writing entry: %w", err)
+	}
+	if err := tx.Bucket(bucketHist).Put(revKey(e.ID, e.Rev), data); err != nil {
+		return fmt.Errorf("writing history: %w", err)
+	}
+	h.moved[e.ID] = e.Rev
+	return nil
+}
+
+func putBlob(tx *bolt.Tx, blob []byte) error {
+	b, key := tx.Bucket(bucketBlob), blobKey(blob)
+	if b.Get(key) != nil {
+		return nil
+	}
+	if err := b.Put(key, blob); err != nil {
+		return fmt.Errorf("writing blob: %w", err)
+	}
+	return nil
+}
+
+// putNonce keeps the nonce until the act expires and drops those that did: an
+// expired act is refused for its date.
+func putNonce(tx *bolt.Tx, nonce string, expiry, now time.Time) error {
+	raw, err := hex.DecodeString(nonce)
+	if err != nil {
+		return fmt.Errorf("nonce: %w", err)
+	}
+	b := tx.Bucket(bucketNonce)
+	if err := b.Put(nonceKey(raw, expiry), []byte{}); err != nil {
+		return fmt.Errorf("writing nonce: %w", err)
+	}
+	var old [][]byte
+	c := b.Cursor()
+	for key, _ := c.First(); key != nil && len(old) < 64 && nonceExpired(key, now); key, _ = c.Next() {
+		old = append(old, slices.Clone(key))
+	}
+	for _, key := range old {
+		if err := b.Delete(key); err != nil {
+			return fmt.Errorf("dropping expired nonce: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// maxGroup bounds the events of one transaction: what one fsync carries, and
+// how long a suspend may have to wait behind uses.
+const maxGroup = 1024
+
+// ErrClosed is returned for a commit after Close.
+var ErrClosed = errors.New("store is closed")
+
+// Record makes c durable and returns when it is, or when it never will be.
+// It takes no context on purpose: a caller that hangs up must not erase the
+// record of what was done for him.
+//
+// It returns ErrFull, ErrPoisoned, ErrClosed, or the fault of c alone.
+func (s *Store) Record(c *Commit) error {
+	c.done = make(chan struct{})
+	s.closing.RLock()
+	if s.closed {
+		s.closing.RUnlock()
+		return ErrClosed
+	}
+	s.queue <- c
+	s.closing.RUnlock()
+	<-c.done
+	return c.err
+}
+
+// commitLoop is the committer: the one goroutine that writes. Its thread is
+// locked so that a test that fails the Nth sync of a thread is exact.
+func (s *Store) commitLoop() {
+	runtime.LockOSThread()
+	defer close(s.finished)
+	for first := range s.queue {
+		s.commitGroup(s.drain(first))
+	}
+}
+
+// drain takes what waits, without waiting for more: under load the sync of
+// one group is the time in which the next one gathers.
+func (s *Store) drain(first *Commit) []*Commit {
+	group, events := []*Commit{first}, len(first.Events)
+	for events < maxGroup {
+		select {
+		case c, open := <-s.queue:
+			if !open {
+				return group
+			}
+			group, events = append(group, c), events+len(c.Events)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (s *Store) commitGroup(group []*Commit) {
+	defer func() {
+		for _, c := range group {
+			close(c.done)
+		}
+	}()
+	next, err := s.commitTx(group)
+	if err != nil {
+		for _, c := range group {
+			c.err = err
+		}
+		return
+	}
+	for _, c := range group {
+		if c.err != nil {
+			continue
+		}
+		for i := range c.Receipts {
+			c.Receipts[i].Size, c.Receipts[i].Root = next.Size, next.Root
+		}
+		s.remember(c)
+		if s.committed != nil {
+			s.committed(c)
+		}
+	}
+}
+
+// commitTx runs the group in one fsynced transaction and returns where the
+// log stands after it. A fault before the commit leaves nothing behind; one
+// of the commit itself is judged.
+func (s *Store) commitTx(group []*Commit) (at Position, err error) {
+	if s.poison.Load() != nil {
+		return Position{}, ErrPoisoned
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			at, err = Position{}, s.judge(fmt.Errorf("transaction panicked: %v", r))
+		}
+	}()
+	next, err := s.head.clone()
+	if err != nil {
+		return Position{}, err
+	}
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return Position{}, fmt.Errorf("beginning transaction: %w", err)
+	}
+	if at, err = s.fillTx(tx, next, group); err != nil {
+		return Position{}, errors.Join(err, tx.Rollback())
+	}
+	if err := tx.Commit(); err != nil {
+		return Position{}, s.judge(err)
+	}
+	next.settle()
+	s.head = next
+	s.position.Store(&at)
+	return at, nil
+}
+
+// fillTx writes the group and the new head into tx.
+func (s *Store) fillTx(tx *bolt.Tx, next *head, group []*Commit) (Position, error) {
+	for _, c := range group {
+		if err := s.apply(tx, next, c); err != nil {
+			return Position{}, err
+		}
+	}
+	if err := s.forgetOld(tx, next.recorded); err != nil {
+		return Position{}, err
+	}
+	root, err := next.tree.Root()
+	if err != nil {
+		return Position{}, err
+	}
+	at := Position{Size: next.tree.Size(), Root: root, Recorded: next.recorded}
+	return at, next.save(tx)
+}
+
+// judge turns the error of a transaction into what it means for the store.
+func (s *Store) judge(err error) error {
+	if isFull(err) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	poisoned := fmt.Errorf("%w: %w", ErrPoisoned, err)
+	s.poison.Store(&poisoned)
+	if s.onPoison != nil {
+		s.onPoison(poisoned)
+	}
+	return poisoned
+}

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"signet/daemon/internal/audit"
+)
+
+// How long and how many requests are remembered, whichever ends first.
+const (
+	RememberFor   = 24 * time.Hour
+	RememberCount = 1_000_000
+)
+
+// An Idem says which events answered a request: SM3(uid || request_id) and
+// SM3 of its content, and for each input the event that allowed it.
+type Idem struct {
+	Key     audit.Hash
+	Content audit.Hash
+	Items   []IdemItem
+
+	Recorded time.Time // set by the committer
+}
+
+// An IdemItem is one input of a remembered request.
+type IdemItem struct {
+	Allowed bool
+	Event   uint64 // its event, if Allowed
+	Index   int    // before the commit: index in Commit.Events plus one, 0 keeps Event
+}
+
+// shortKey keeps the map of a million requests small. The whole key stands in
+// the record, where a hit is checked.
+type shortKey [16]byte
+
+func short(key audit.Hash) shortKey { return shortKey(key[:16]) }
+
+const idemHead = 2*audit.HashSize + 8
+
+// write stores the record under the seq of the commit's first event.
+func (r *Idem) write(tx *bolt.Tx, c *Commit) error {
+	r.Recorded = c.Events[0].Recorded.Time()
+	for i := range r.Items {
+		item := &r.Items[i]
+		if item.Index == 0 {
+			continue
+		}
+		e := c.Events[item.Index-1]
+		*item = IdemItem{Allowed: e.Result == audit.Allowed, Event: e.Seq}
+	}
+	b := tx.Bucket(bucketIdem)
+	b.FillPercent = fill
+	if err := b.Put(be64(c.Events[0].Seq), r.encode()); err != nil {
+		return fmt.Errorf("writing idempotency record: %w", err)
+	}
+	return nil
+}
+
+func (r *Idem) encode() []byte {
+	out := make([]byte, 0, idemHead+8*len(r.Items))
+	out = append(out, r.Key[:]...)
+	out = append(out, r.Content[:]...)
+	out = binary.BigEndian.AppendUint64(out, uint64(r.Recorded.Unix()))
+	for _, item := range r.Items {
+		n := uint64(0)
+		if item.Allowed {
+			n = item.Event + 1
+		}
+		out = binary.BigEndian.AppendUint64(out, n)
+	}
+	return out
+}
+
+func decodeIdem(data []byte) (*Idem, error) {
+	if len(data) < idemHead || (len(data)-idemHead)%8 != 0 {
+		return nil, fmt.Errorf("%w: idempotency record of %d bytes", ErrDamaged, len(data))
+	}
+	r := &Idem{Key: audit.Hash(data[:32]), Content: audit.Hash(data[32:64])}
+	r.Recorded = time.Unix(int64(binary.BigEndian.Uint64(data[64:])), 0).UTC()
+	for rest := data[idemHead:]; len(rest) > 0; rest = rest[8:] {
+		n := binary.BigEndian.Uint64(rest)
+		r.Items = append(r.Items, IdemItem{Allowed: n != 0, Event: max(n, 1) - 1})
+	}
+	return r, nil
+}
+
+// remember makes the record findable once it is durable.
+func (s *Store) remember(c *Commit) {
+	if c.Idem == nil {
+		return
+	}
+	s.idemMu.Lock()
+	s.idem[short(c.Idem.Key)] = c.Events[0].Seq
+	s.idemMu.Unlock()
+}
+
+// Remembered returns the newest record of a request, nil if there is none.
+func (s *Store) Remembered(key audit.Hash) (*Idem, error) {
+	s.idemMu.RLock()
+	seq, ok := s.idem[short(key)]
+	s.idemMu.RUnlock()
+	if !ok {
+		return nil, nil
+	}
+	var record *Idem
+	err := s.view(func(tx *bolt.Tx) error {
+		data := tx.Bucket(bucketIdem).Get(be64(seq))
+		if data == nil {
+			return nil // dropped between the look at the map and now
+		}
+		var err error
+		record, err = decodeIdem(data)
+		return err
+	})
+	if err != nil || record == nil || record.Key != key {
+		return nil, err
+	}
+	return record, nil
+}
+
+// forgetOld drops a few of the oldest records that are past their time or
+// count. Keys are in order of time, so this reads and deletes at one end.
+func (s *Store) forgetOld(tx *bolt.Tx, now time.Time) error {
+	const atOnce = 2048 // more than a group can add
+	b := tx.Bucket(bucketIdem)
+	c := b.Cursor()
+	excess := s.idemStored() - RememberCount
+	var drop [][]byte
+	var dropped []shortKey
+	for key, data := c.First(); key != nil && len(drop) < atOnce; key, data = c.Next() {
+		r, err := decodeIdem(data)
+		if err != nil {
+			return err
+		}
+		if len(drop) >= excess && now.Sub(r.Recorded) <= RememberFor {
+			break
+		}
+		drop = append(drop, append([]byte(nil), key...))
+		dropped = append(dropped, short(r.Key))
+	}
+	for i, key := range drop {
+		if err := b.Delete(key); err != nil {
+			return fmt.Errorf("dropping idempotency record: %w", err)
+		}
+		s.forget(dropped[i], binary.BigEndian.Uint64(key))
+	}
+	return nil
+}
+
+// forget drops the map's entry if no newer record took its place. A crash
+// before the commit brings the record back at the next start: it is then
+// remembered a little longer than promised.
+func (s *Store) forget(key shortKey, seq uint64) {
+	s.idemMu.Lock()
+	defer s.idemMu.Unlock()
+	if s.idem[key] == seq {
+		delete(s.idem, key)
+	}
+}
+
+func (s *Store) idemStored() int {
+	s.idemMu.RLock()
+	defer s.idemMu.RUnlock()
+	return len(s.idem)
+}
+
+func (s *Store) loadIdem(tx *bolt.Tx) error {
+	return tx.Bucket(bucketIdem).ForEach(func(key, data []byte) error {
+		r, err := decodeIdem(data)
+		if err != nil {
+			return err
+		}
+		s.idem[short(r.Key)] = binary.BigEndian.Uint64(key)
+		return nil
+	})
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/emmansun/gmsm/sm3"
+	bolt "go.etcd.io/bbolt"
+
+	"signet/daemon/internal/audit"
+	"signet/daemon/internal/register"
+	"signet/policy"
+)
+
+// maxPage bounds the events of one read transaction, which must stay far
+// below 100 ms: a long reader makes every later commit slower.
+const maxPage = 1000
+
+func blobKey(blob []byte) []byte {
+	sum := sm3.Sum(blob)
+	return sum[:]
+}
+
+func nonceKey(nonce []byte, expiry time.Time) []byte {
+	return append(be64(uint64(expiry.Unix())), nonce...)
+}
+
+func nonceExpired(key []byte, now time.Time) bool {
+	return string(key[:8]) < string(be64(uint64(max(now.Unix(), 0))))
+}
+
+// NonceUsed tells whether an act of this nonce and expiry was applied.
+func (s *Store) NonceUsed(nonce string, expiry time.Time) (used bool, err error) {
+	raw, err := hex.DecodeString(nonce)
+	if err != nil {
+		return false, fmt.Errorf("nonce: %w", err)
+	}
+	err = s.view(func(tx *bolt.Tx) error {
+		used = tx.Bucket(bucketNonce).Get(nonceKey(raw, expiry)) != nil
+		return nil
+	})
+	return used, err
+}
+
+// Events returns up to n lines from seq on, oldest first, at most 1,000.
+func (s *Store) Events(from uint64, n int) (lines [][]byte, err error) {
+	n = min(n, maxPage)
+	err = s.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketEvent).Cursor()
+		for key, line := c.Seek(be64(from)); key != nil && len(lines) < n; key, line = c.Next() {
+			lines = append(lines, append([]byte(nil), line...))
+		}
+		return nil
+	})
+	return lines, err
+}
+
+// Event returns one event with its leaf hash, nil if there is none.
+func (s *Store) Event(seq uint64) (*audit.Event, audit.Hash, error) {
+	lines, err := s.Events(seq, 1)
+	if err != nil || len(lines) == 0 {
+		return nil, audit.Hash{}, err
+	}
+	e, err := audit.ParseEvent(lines[0])
+	if err != nil {
+		return nil, audit.Hash{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if e.Seq != seq {
+		return nil, audit.Hash{}, nil
+	}
+	return e, audit.LeafHash(lines[0]), nil
+}
+
+// Entries returns every record of the register in the order of ids.
+func (s *Store) Entries() (entries []register.Entry, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketEntry).ForEach(func(_, data []byte) error {
+			e, err := register.Parse(data)
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrDamaged, err)
+			}
+			entries = append(entries, e)
+			return nil
+		})
+	})
+	return entries, err
+}
+
+// Policy returns one revision of an entry's policy.
+func (s *Store) Policy(id string, rev uint32) (r register.PolicyRecord, p policy.Policy, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		data := tx.Bucket(bucketPolicy).Get(policyKey(id, rev))
+		if data == nil {
+			return fmt.Errorf("%w: policy revision %d of %s is missing", ErrDamaged, rev, id)
+		}
+		r, p, err = register.ParsePolicyRecord(data)
+		return err
+	})
+	return r, p, err
+}
+
+// Blob returns the content whose SM3 is hash (hex), nil if there is none.
+func (s *Store) Blob(hash string) (blob []byte, err error) {
+	key, err := hex.DecodeString(hash)
+	if err != nil {
+		return nil, fmt.Errorf("blob hash: %w", err)
+	}
+	err = s.view(func(tx *bolt.Tx) error {
+		blob = append(blob, tx.Bucket(bucketBlob).Get(key)...)
+		return nil
+	})
+	return blob, err
+}
+
+// RootAt returns the root of the log's first size events. It hashes them
+// anew, in pages.
+func (s *Store) RootAt(size uint64) (audit.Hash, error) {
+	if at := s.Position(); at.Size == size {
+		return at.Root, nil
+	}
+	tree, err := s.rehash(size)
+	if err != nil {
+		return audit.Hash{}, err
+	}
+	return tree.Root()
+}
+
+// rehash builds the tree of the first size events from their lines.
+func (s *Store) rehash(size uint64) (*audit.Tree, error) {
+	tree := audit.NewTree()
+	for tree.Size() < size {
+		lines, err := s.Events(tree.Size(), int(min(size-tree.Size(), maxPage)))
+		if err != nil {
+			return nil, err
+		}
+		if len(lines) == 0 {
+			return nil, fmt.Errorf("%w: the log ends at event %d, want %d", ErrDamaged, tree.Size(), size)
+		}
+		for _, line := range lines {
+			if err := tree.Append(audit.LeafHash(line)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return tree, nil
+}
+
+// Check reads the whole log and compares it with its frontier: every line
+// canonical, numbered without a gap, recorded in order, hashing to the root.
+func (s *Store) Check() error {
+	at := s.Position()
+	var last time.Time
+	for seq := uint64(0); seq < at.Size; {
+		lines, err := s.Events(seq, maxPage)
+		if err != nil {
+			return err
+		}
+		if len(lines) == 0 {
+			return fmt.Errorf("%w: event %d is missing", ErrDamaged, seq)
+		}
+		for _, line := range lines {
+			e, err := audit.ParseEvent(line)
+			if err != nil {
+				return fmt.Errorf("%w: event %d: %w", ErrDamaged, seq, err)
+			}
+			if e.Seq != seq || e.Recorded.Time().Before(last) {
+				return fmt.Errorf("%w: event %d is numbered %d, recorded %v after %v", ErrDamaged, seq, e.Seq, e.Recorded.Time(), last)
+			}
+			last = e.Recorded.Time()
+			seq++
+		}
+	}
+	tree, err := s.rehash(at.Size)
+	if err != nil {
+		return err
+	}
+	root, err := tree.Root()
+	if err != nil {
+		return err
+	}
+	if root != at.Root {
+		return fmt.Errorf("%w: the log hashes to %x, its frontier to %x", ErrDamaged, root, at.Root)
+	}
+	return nil
+}

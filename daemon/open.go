@@ -1,0 +1,151 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"signet/daemon/internal/audit"
+	"signet/daemon/internal/authority"
+	"signet/daemon/internal/store"
+	"signet/systemd"
+)
+
+// start looks at what is on disk and sets the mode. Nothing on disk is made,
+// repaired or replaced here beyond the rewrite of the store's meta pages.
+func (s *Server) start() {
+	marked, err := poisonMarked(s.runtimeDir)
+	switch {
+	case err != nil:
+		s.enter(condition{InRecovery, err.Error(), "mend the runtime directory and restart signetd"})
+	case marked:
+		s.enter(poisonedCondition(errors.New("a sync failed before this process started")))
+	default:
+		s.openExisting()
+	}
+}
+
+func (s *Server) openExisting() {
+	m, err := readMarker(s.stateDir)
+	if err != nil {
+		s.enter(condition{InRecovery, err.Error(), mendRestore})
+		return
+	}
+	if _, err := os.Lstat(s.storePath()); errors.Is(err, fs.ErrNotExist) {
+		if m == nil {
+			s.enter(condition{Uninitialised, "this appliance has no store yet", "run: signetctl init --crypto gm (or mixed)"})
+			return
+		}
+		s.enter(condition{InRecovery, errMissing.Error(), mendRestore})
+		return
+	}
+	a, err := s.openAppliance(m)
+	if err != nil {
+		s.enterFault(err)
+		return
+	}
+	if err := a.recordStart(); err != nil {
+		s.enterFault(errors.Join(err, a.store.Close()))
+		return
+	}
+	s.adopt(a)
+}
+
+const (
+	mendRestore = "put the store back from a backup, or move the whole state directory away to begin anew; then restart signetd"
+	mendClear   = "find out why the disk failed; then an administrator runs: signetctl mode clear"
+)
+
+func poisonedCondition(cause error) condition {
+	return condition{PoisonedMode, "a write to the store could not be made durable: " + cause.Error(), mendClear}
+}
+
+// enterFault sets the mode that an error of opening means.
+func (s *Server) enterFault(err error) {
+	if errors.Is(err, store.ErrPoisoned) {
+		s.poison(err)
+		return
+	}
+	mend := mendRestore
+	if errors.Is(err, store.ErrNewer) {
+		mend = "install the version of signet that wrote it"
+	}
+	s.journal.Send(systemd.StoreRecovery, "the store cannot be used: "+err.Error(), systemd.Cause(err), systemd.Mend(mend))
+	s.enter(condition{InRecovery, err.Error(), mend})
+}
+
+func (s *Server) storePath() string { return filepath.Join(s.stateDir, storeName) }
+
+// openAppliance opens the store and holds it to the marker, if there is one.
+func (s *Server) openAppliance(m *marker) (*appliance, error) {
+	var a *appliance
+	st, err := store.Open(s.storePath(), store.Options{
+		Now:       s.sources.Real,
+		Committed: func(c *store.Commit) { s.committed(a, c) },
+		Poisoned:  s.poison,
+		MaxSize:   s.maxSize,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err = s.newAppliance(st, m)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return a, nil
+}
+
+func (s *Server) newAppliance(st *store.Store, m *marker) (*appliance, error) {
+	if m == nil {
+		s.warn("the store has no marker file beside it: made anew from the store; was the state directory copied?")
+	} else if err := m.check(st); err != nil {
+		return nil, err
+	}
+	genesis, err := authority.ParseGenesis(st.Genesis())
+	if err != nil {
+		return nil, fmt.Errorf("%w: genesis: %w", store.ErrDamaged, err)
+	}
+	b, err := openBook(st)
+	if err != nil {
+		return nil, err
+	}
+	return &appliance{
+		id: st.Appliance(), genesis: genesis, store: st, book: b, clock: newClock(s.sources), ledger: newLedger(),
+		flights: newFlights(), tokens: s.tokens, summary: newSummary(), journal: s.journal,
+	}, nil
+}
+
+// recordStart makes the start the first thing that this process records.
+func (a *appliance) recordStart() error {
+	e := &audit.Event{Kind: audit.KindStart, Clock: a.clock.syncState()}
+	return a.store.Record(&store.Commit{Events: []*audit.Event{e}})
+}
+
+// committed turns the page of the book for a durable change. It runs on the
+// committer, before the act's submitter is told: from then on every decision
+// is made under the new revision.
+func (s *Server) committed(a *appliance, c *store.Commit) {
+	if c.Change == nil || c.Change.Entry == nil {
+		return
+	}
+	acct, err := accountAfter(a.book.find(c.Change.Entry.ID), c.Change)
+	if err != nil {
+		// The change is in the store; this process cannot read it back. An
+		// account without key and policy refuses everything.
+		s.journal.Send(systemd.InternalError, "reading back a change", systemd.Entry(c.Change.Entry.ID), systemd.Cause(err))
+		acct = &account{entry: *c.Change.Entry}
+	}
+	a.book.turn(acct)
+}
+
+// poison is called when a sync has failed. The process stays up, says so and
+// touches the store no more.
+func (s *Server) poison(cause error) {
+	if err := markPoison(s.runtimeDir, cause); err != nil {
+		s.journal.Send(systemd.StoreFault, "the poison mark could not be written: a restart would open the store", systemd.Cause(err))
+	}
+	s.journal.Send(systemd.StorePoisoned, "a write to the store could not be made durable; nothing is signed", systemd.Cause(cause))
+	s.enter(poisonedCondition(cause))
+}

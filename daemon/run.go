@@ -1,0 +1,131 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"signet/systemd"
+)
+
+// Timeouts of a stop, in the order in which they may run out.
+const (
+	drainTimeout = 15 * time.Second // calls in flight
+	tickEach     = time.Second
+)
+
+// Run serves on the sockets until ctx ends, then drains: takes no new
+// request, answers those in flight, records the stop and lets go of store
+// and modules. The listeners are closed; their paths stay if systemd made
+// them. It returns nil after a clean stop.
+func (s *Server) Run(ctx context.Context, sockets Sockets) error {
+	s.TokensChanged()
+	web := s.newWeb()
+	fail := make(chan error, 3)
+	s.serving.Go(func() { fail <- s.acceptSign(sockets.Sign) })
+	s.serving.Go(func() { fail <- web.serve(sockets.Admin, adminSocket) })
+	s.serving.Go(func() { fail <- web.serve(sockets.Audit, auditSocket) })
+	ticking, stopTicking := context.WithCancel(context.Background())
+	s.serving.Go(func() { s.tick(ticking) })
+	s.journal.Send(systemd.DaemonStarted, "signetd "+s.version+" is ready", systemd.Version(s.version),
+		systemd.Mode(s.condition().mode.String()), systemd.Appliance(s.applianceID()))
+	if err := systemd.Ready("mode is " + s.condition().mode.String()); err != nil {
+		s.journal.Send(systemd.InternalError, "telling systemd that the daemon is ready", systemd.Cause(err))
+	}
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-fail:
+	}
+	return errors.Join(err, s.stop(sockets, web, stopTicking))
+}
+
+func (s *Server) applianceID() string {
+	if a := s.appliance(); a != nil {
+		return a.id
+	}
+	return ""
+}
+
+// tick does what is due each second, and rewrites the marker as often as it
+// is asked for.
+func (s *Server) tick(ctx context.Context) {
+	ticker := time.NewTicker(tickEach)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		a := s.appliance()
+		if a == nil {
+			continue
+		}
+		a.tick()
+		if time.Since(last) >= s.anchorEach {
+			last = time.Now()
+			s.writeMarker(a)
+		}
+	}
+}
+
+func (s *Server) writeMarker(a *appliance) {
+	if err := markerOf(a.store).write(s.stateDir); err != nil {
+		s.journal.Send(systemd.StoreFault, "the marker could not be written", systemd.Cause(err))
+	}
+}
+
+// stop ends everything in the order in which it depends on each other.
+func (s *Server) stop(sockets Sockets, web *web, stopTicking func()) error {
+	s.journal.Send(systemd.DaemonStopping, "signetd is stopping")
+	errs := []error{systemd.Stopping()}
+	s.mu.Lock()
+	s.stopping = true
+	conns := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	s.mu.Unlock()
+	errs = append(errs, sockets.close())
+	for _, c := range conns {
+		c.goAway()
+		c.raw.CloseRead() // its reader ends; its calls go on
+	}
+	stopTicking()
+	errs = append(errs, web.drain(drainTimeout))
+	errs = append(errs, s.drain())
+	if a := s.appliance(); a != nil {
+		errs = append(errs, a.close())
+		if a.store.Err() == nil {
+			s.writeMarker(a)
+		}
+	}
+	errs = append(errs, s.tokens.close(), s.lock.Release())
+	return errors.Join(errs...)
+}
+
+// drain waits for the calls in flight. Those that take too long are told that
+// their time is over; what they recorded stays recorded.
+func (s *Server) drain() error {
+	done := make(chan struct{})
+	go func() {
+		s.serving.Wait()
+		close(done)
+	}()
+	for _, wait := range []time.Duration{drainTimeout, drainTimeout / 3} {
+		timer := time.NewTimer(wait)
+		select {
+		case <-done:
+			timer.Stop()
+			s.stopCalls()
+			return nil
+		case <-timer.C:
+			s.stopCalls()
+		}
+	}
+	return fmt.Errorf("stopping: calls were still in flight after %v", drainTimeout)
+}

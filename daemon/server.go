@@ -1,0 +1,264 @@
+// Package daemon is signetd: it knows its peers, decides, signs through the
+// HSM, verifies, records, and answers.
+//
+// The request path reads conn.go, answer.go, sign.go, and then the committer
+// of internal/store. Officers' acts read admin.go, acts.go.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"signet/daemon/internal/store"
+	"signet/hsm"
+	"signet/protocol"
+	"signet/systemd"
+)
+
+// Limits bound what callers can take. All must be set.
+type Limits struct {
+	Connections       int
+	ConnectionsPerUID int
+	Frame             int // bytes of a request's payload
+	Batch             int // inputs
+	QueuePerUID       int // requests in hand
+	Deadline          time.Duration
+	Idle              time.Duration
+}
+
+// Groups are the gids whose members may use each socket. The mode of a socket
+// keeps others from connecting; these hold where somebody loosened it.
+type Groups struct{ Clients, Admin, Audit uint32 }
+
+// Options is all that a Server needs from outside. Nothing is optional but
+// Warnings.
+type Options struct {
+	Name       string // the appliance's, of signetd.toml
+	State      string // directory of the store
+	Runtime    string // directory on a tmpfs that outlives the process
+	MaxSize    int64  // of the store in bytes
+	AnchorEach time.Duration
+	Limits     Limits
+	Groups     Groups
+	Drivers    []hsm.Driver
+	Journal    *systemd.Journal
+	Sources    Sources
+	Version    string
+	Warnings   []string // about the configuration, for status
+}
+
+// A Server is the daemon from New to Run's end.
+type Server struct {
+	name       string
+	stateDir   string
+	runtimeDir string
+	maxSize    int
+	anchorEach time.Duration
+	limits     Limits
+	groups     Groups
+	tokens     *tokens
+	journal    *systemd.Journal
+	sources    Sources
+	version    string
+	started    time.Time
+	lock       *store.Lock
+
+	calls     context.Context // of every call; ended when draining took too long
+	stopCalls context.CancelFunc
+
+	mu       sync.Mutex // guards the rest
+	cond     condition
+	open     *appliance // nil in the modes without a store
+	poisoned *appliance // let go of after a failed sync, until mode clear closes it
+	warnings []string
+	stopping bool
+	conns    map[*conn]struct{}
+	perUID   map[uint32]*load
+
+	initialising sync.Mutex // held by the act that makes or re-opens the store
+	serving      sync.WaitGroup
+}
+
+// A load is what one uid has open.
+type load struct{ conns, requests int }
+
+// ErrRoot is returned when the daemon is run as root.
+var ErrRoot = errors.New("signetd does not run as root: start it as its own user, as the unit does")
+
+// New prepares a server: takes the lock on the store (store.ErrLocked if
+// another process has it), opens it, and knows its mode. Tokens come up in
+// the background.
+func New(o Options) (*Server, error) {
+	if os.Geteuid() == 0 || os.Getuid() == 0 {
+		return nil, ErrRoot
+	}
+	if err := checkDirs(o.State, o.Runtime); err != nil {
+		return nil, err
+	}
+	lock, err := store.AcquireLock(filepath.Join(o.State, lockName))
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTokens(o.Drivers, o.Journal)
+	if err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
+	s := &Server{
+		name: o.Name, stateDir: o.State, runtimeDir: o.Runtime, maxSize: int(o.MaxSize), anchorEach: o.AnchorEach,
+		limits: o.Limits, groups: o.Groups, tokens: t, journal: o.Journal, sources: o.Sources, version: o.Version,
+		started: o.Sources.Real(), lock: lock, warnings: slices.Clone(o.Warnings),
+		conns: map[*conn]struct{}{}, perUID: map[uint32]*load{},
+	}
+	s.calls, s.stopCalls = context.WithCancel(context.Background())
+	s.start()
+	return s, nil
+}
+
+// checkDirs refuses directories that others can read or that are not ours:
+// the store has personal data, and a mark that others can remove is no mark.
+func checkDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return fmt.Errorf("looking at directory: %w", err)
+		}
+		if !info.IsDir() || info.Mode().Perm()&0o077 != 0 {
+			return fmt.Errorf("directory %s has mode %v: want a directory of mode 0700", dir, info.Mode())
+		}
+	}
+	return nil
+}
+
+// enter sets the mode; the store is let go of where the mode has none.
+func (s *Server) enter(c condition) {
+	s.mu.Lock()
+	was := s.cond
+	s.cond = c
+	if c.mode == PoisonedMode && s.open != nil {
+		s.poisoned = s.open
+	}
+	if c.mode != Degraded && c.mode != Serving {
+		s.open = nil
+	}
+	s.mu.Unlock()
+	s.sayMode(was, c)
+}
+
+func (s *Server) sayMode(was, now condition) {
+	if was == now {
+		return
+	}
+	text := "mode is " + now.mode.String()
+	if now.reason != "" {
+		text += ": " + now.reason
+	}
+	s.journal.Send(systemd.ModeChanged, text, systemd.Mode(now.mode.String()), systemd.WasMode(was.mode.String()), systemd.Mend(now.mend))
+	if err := systemd.Status(text); err != nil {
+		s.journal.Send(systemd.InternalError, "telling systemd the mode", systemd.Cause(err))
+	}
+}
+
+// adopt makes an open appliance the one that serves.
+func (s *Server) adopt(a *appliance) {
+	if err := markerOf(a.store).write(s.stateDir); err != nil {
+		s.journal.Send(systemd.StoreFault, "the marker could not be written", systemd.Cause(err))
+	}
+	s.mu.Lock()
+	s.open = a
+	s.mu.Unlock()
+	s.TokensChanged()
+}
+
+// TokensChanged sets serving or degraded by what the tokens are now. Drivers
+// call it from any goroutine.
+func (s *Server) TokensChanged() {
+	s.tokens.report()
+	now := condition{mode: Serving}
+	for _, t := range s.tokens.status() {
+		if t.State != hsm.StateUp {
+			now = condition{Degraded, fmt.Sprintf("token %s is %v: %s", t.Name, t.State, t.LastError), t.Mend}
+			break
+		}
+	}
+	s.mu.Lock()
+	if s.open == nil {
+		s.mu.Unlock()
+		return
+	}
+	was := s.cond
+	s.cond = now
+	s.mu.Unlock()
+	s.sayMode(was, now)
+}
+
+func (s *Server) condition() condition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cond
+}
+
+func (s *Server) appliance() *appliance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// live returns the appliance, or why there is none.
+func (s *Server) live() (*appliance, *protocol.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return nil, protocol.NewError(protocol.ShuttingDown, "the daemon is stopping: connect again")
+	case s.open == nil:
+		return nil, s.cond.refusal()
+	}
+	return s.open, nil
+}
+
+func (s *Server) warn(text string) {
+	s.mu.Lock()
+	s.warnings = append(s.warnings, text)
+	s.mu.Unlock()
+	s.journal.Send(systemd.ConfigWarning, text)
+}
+
+// admit counts a request of uid in, false if it has enough in hand.
+func (s *Server) admit(uid uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.loadOf(uid)
+	if l.requests >= s.limits.QueuePerUID {
+		return false
+	}
+	l.requests++
+	return true
+}
+
+func (s *Server) dismiss(uid uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loadOf(uid).requests--
+	s.dropLoad(uid)
+}
+
+func (s *Server) loadOf(uid uint32) *load {
+	l := s.perUID[uid]
+	if l == nil {
+		l = &load{}
+		s.perUID[uid] = l
+	}
+	return l
+}
+
+func (s *Server) dropLoad(uid uint32) {
+	if l := s.perUID[uid]; l != nil && *l == (load{}) {
+		delete(s.perUID, uid)
+	}
+}

@@ -1,0 +1,395 @@
+package daemon
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"signet/daemon/internal/audit"
+	"signet/daemon/internal/register"
+	"signet/daemon/internal/store"
+	"signet/policy"
+	"signet/protocol"
+	"signet/protocol/algo"
+	"signet/systemd"
+)
+
+// sign answers one signing request. The order is the safety argument:
+//
+//  1. decide judges each input under one revision of the entry;
+//  2. the HSM signs;
+//  3. each signature is verified with the register's public key, and one that
+//     does not verify is destroyed (tokens.sign);
+//  4. the events become durable in one transaction, which records the uses as
+//     refused if the entry has moved on since 1;
+//  5. only then do the signatures leave this function.
+//
+// A crash before 4 loses signatures that nobody has seen. There is nothing to
+// undo. The record is not bound to ctx: a caller who hangs up cannot erase it.
+func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protocol.SignRequest) (*protocol.SignReply, *protocol.Error) {
+	u := newUse(a, who, call, req)
+	if req.RequestId != "" {
+		land, err := a.flights.take(ctx, u.idem.Key)
+		if err != nil {
+			return nil, protocol.NewError(protocol.DeadlineExceeded, "the same request_id was still being answered")
+		}
+		defer land()
+		if fault := u.recall(); fault != nil {
+			return nil, fault
+		}
+	}
+	if fault := u.decide(); fault != nil {
+		return nil, fault
+	}
+	u.signAll(ctx)
+	if fault := u.record(); fault != nil {
+		return nil, fault
+	}
+	u.recordFailures()
+	return u.reply(), nil
+}
+
+// A use is one signing request on its way.
+type use struct {
+	*appliance
+	who     Peer
+	call    uint64
+	req     *protocol.SignRequest
+	alg     algo.Algorithm
+	account *account // nil: no such entry
+	at      policy.Instant
+	items   []*item
+	idem    *store.Idem
+}
+
+// An item is one input of a use. Exactly one of its results is set at the end.
+type item struct {
+	index   int
+	input   *protocol.Input
+	context *protocol.Context
+	kind    string
+	tbs     []byte
+	event   *audit.Event
+	private map[string]audit.Private
+
+	refused *protocol.Error // by the decision
+	failed  error           // by the HSM
+	sig     []byte
+	signed  *protocol.Signed // recorded: may leave
+}
+
+func newUse(a *appliance, who Peer, call uint64, req *protocol.SignRequest) *use {
+	u := &use{appliance: a, who: who, call: call, req: req, alg: algo.Algorithm(req.Algorithm)}
+	u.account, u.at = a.book.find(req.Entry), a.instant()
+	for i, in := range req.Inputs {
+		it := &item{index: i, input: in, context: protocol.MergeContext(req.Context, in.Context)}
+		it.kind, it.tbs = inputValue(in)
+		u.items = append(u.items, it)
+	}
+	if req.RequestId != "" {
+		u.idem = &store.Idem{Key: requestKey(who.UID, req.RequestId), Content: contentHash(req), Items: make([]store.IdemItem, len(u.items))}
+	}
+	return u
+}
+
+// recall gives back what an earlier request of this id was answered with. Its
+// refused and failed items stay open, to be decided anew.
+func (u *use) recall() *protocol.Error {
+	earlier, err := u.store.Remembered(u.idem.Key)
+	if err != nil {
+		return storeError(err)
+	}
+	if earlier == nil {
+		return nil
+	}
+	if earlier.Content != u.idem.Content || len(earlier.Items) != len(u.items) {
+		return protocol.NewError(protocol.RequestIDReused, "this request_id was used for other content").WithField("request_id")
+	}
+	for i, was := range earlier.Items {
+		if !was.Allowed {
+			continue
+		}
+		u.idem.Items[i] = was
+		if u.items[i].signed, err = u.recorded(was.Event); err != nil {
+			return u.internal("reading a recorded answer", err)
+		}
+	}
+	return nil
+}
+
+// recorded rebuilds an answer from its event. The receipt is for the log as
+// it is now, which has the event too.
+func (u *use) recorded(seq uint64) (*protocol.Signed, error) {
+	at := u.store.Position()
+	e, leaf, err := u.store.Event(seq)
+	if err != nil {
+		return nil, err
+	}
+	if e == nil || e.Result != audit.Allowed || e.Decided == nil {
+		return nil, fmt.Errorf("event %d does not allow a use", seq)
+	}
+	sig, err := base64.StdEncoding.DecodeString(e.Sig)
+	if err != nil {
+		return nil, fmt.Errorf("event %d: signature: %w", seq, err)
+	}
+	receipt := store.Receipt{Event: seq, Leaf: leaf, Size: at.Size, Root: at.Root}
+	return &protocol.Signed{Signature: sig, Receipt: u.receipt(receipt), Decided: timestamppb.New(e.Decided.Time()), Repeated: true}, nil
+}
+
+func (u *use) receipt(r store.Receipt) *protocol.Receipt {
+	return &protocol.Receipt{Appliance: u.id, Event: r.Event, LeafHash: r.Leaf[:], Size: r.Size, Root: r.Root[:]}
+}
+
+// decide judges every open item. Without partial the batch is granted whole
+// or not at all: the first refusal is the answer.
+func (u *use) decide() *protocol.Error {
+	if u.account == nil {
+		answer := protocol.NewError(protocol.UnknownEntry, "no entry of that id").WithField("entry").WithRule("entry")
+		return u.refuse(refusal{u.who.UID, "", "entry", answer.Name}, u.refusalEvent(u.items[0], answer.Name, "entry"), nil, answer)
+	}
+	fits := u.alg.Fits(u.account.key.Public.Type())
+	for _, it := range u.open() {
+		d := u.judge(it)
+		if !fits && (d.Allowed() || d.Reason == policy.AlgorithmRefused) {
+			return protocol.NewError(protocol.AlgorithmMismatch, "the entry's key is of type %v: want one of %v",
+				u.account.key.Public.Type(), u.account.algorithms()).WithField("algorithm")
+		}
+		if d.Allowed() {
+			continue
+		}
+		it.refused = u.refuseItem(it, d)
+		if !u.req.Partial {
+			return it.refused
+		}
+	}
+	return nil
+}
+
+// open returns the items without an answer.
+func (u *use) open() []*item {
+	var open []*item
+	for _, it := range u.items {
+		if it.signed == nil && it.refused == nil && it.failed == nil {
+			open = append(open, it)
+		}
+	}
+	return open
+}
+
+func (u *use) judge(it *item) policy.Decision {
+	e := u.account.entry
+	return policy.Decide(u.account.policy, policy.Usage{}, policy.Request{
+		UID: u.who.UID, GIDs: u.who.GIDs, Operation: it.operation(), Algorithm: u.alg,
+		Purpose: it.context.GetPurpose(), BatchSize: len(u.items),
+		Entry: policy.Entry{
+			Class: classOf(e), Active: e.MaySign(), KeyMatches: !u.account.key.Public.IsZero(),
+			Validity: policy.Validity{Unbounded: e.Class == register.ClassKey},
+		},
+	}, u.at)
+}
+
+// operation is what the policy calls the input: a message is one whose bytes
+// the appliance hashes itself.
+func (it *item) operation() policy.Operation {
+	if it.kind == "message" || it.kind == "digest_as_message" {
+		return policy.Message
+	}
+	return policy.Digest
+}
+
+func classOf(e register.Entry) policy.Class {
+	if e.Class == register.ClassSeal {
+		return policy.ClassSeal
+	}
+	return policy.ClassKey
+}
+
+func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
+	answer := protocol.NewError(protocol.Code(d.Reason), "%s", d.Need).WithRule(d.Rule).RetryAt(d.After)
+	if len(u.items) > 1 {
+		answer.Field = fmt.Sprintf("inputs[%d]", it.index)
+	}
+	e := u.refusalEvent(it, d.Reason.String(), d.Rule)
+	return u.refuse(refusal{u.who.UID, u.req.Entry, d.Rule, answer.Name}, e, it.private, answer)
+}
+
+func (u *use) refusalEvent(it *item, reason, rule string) *audit.Event {
+	u.describe(it)
+	it.event.Kind = audit.KindRefuse
+	it.event.Refuse(reason, rule)
+	return it.event
+}
+
+// describe fills the event of an item with all but its result.
+func (u *use) describe(it *item) {
+	decided, uid, c := audit.At(u.at.Time), u.who.UID, it.context
+	e := &audit.Event{
+		Kind: audit.KindSign, Decided: &decided, Clock: u.clock.syncState(),
+		UID: &uid, GID: &u.who.GIDs[0], GIDs: u.who.GIDs[1:], PID: u.who.PID, Unit: u.who.Unit,
+		RequestID: u.req.RequestId, Call: strconv.FormatUint(u.call, 10), Purpose: c.GetPurpose(),
+		DocID: c.GetDocId(), DocNo: c.GetDocNo(), DocSM3: hex.EncodeToString(c.GetDocSm3()), Pages: c.GetPages(),
+		ApprovalRef: c.GetApprovalRef(), UserID: c.GetUserId(), Dept: c.GetDept(),
+		Entry: u.req.Entry, Op: it.operation().String(), Alg: u.alg.String(), Input: it.kind,
+		DocHash: hex.EncodeToString(it.input.DocumentHash), Engine: policy.EngineVersion,
+		Local: int32(u.at.Offset),
+	}
+	if len(u.items) > 1 {
+		e.Batch = []uint32{uint32(it.index), uint32(len(u.items))}
+	}
+	if u.account != nil {
+		e.Rev, e.Signer, e.Token = u.account.entry.Rev, u.account.signer, u.account.key.Token
+		e.PolicyRev = u.account.entry.PolicyRev
+	}
+	it.event, it.private = e, map[string]audit.Private{}
+	for _, f := range []struct {
+		name, value string
+		field       *string
+	}{
+		{"user_name", c.GetUserName(), &e.UserName},
+		{"doc_title", c.GetDocTitle(), &e.DocTitle},
+		{"client_ip", c.GetClientIp(), &e.ClientIP},
+	} {
+		if f.value != "" {
+			*f.field, it.private[f.name] = audit.Conceal(f.value)
+		}
+	}
+}
+
+// signAll signs the open items, as many at a time as the token's gate lets
+// this uid through. An item that fails does not keep the others from being
+// signed: what was signed before a fault is recorded and answered.
+func (u *use) signAll(ctx context.Context) {
+	open := u.open()
+	work := make(chan *item, len(open))
+	for _, it := range open {
+		work <- it
+	}
+	close(work)
+	var wait sync.WaitGroup
+	for range min(len(open), signersPerUse) {
+		wait.Go(func() {
+			for it := range work {
+				it.failed = u.signOne(ctx, it)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// signersPerUse is how many items of one request wait for the token at once.
+const signersPerUse = 16
+
+func (u *use) signOne(ctx context.Context, it *item) (err error) {
+	if it.operation() == policy.Message {
+		if it.tbs, err = algo.ToBeSigned(u.alg, u.account.key.Public, it.tbs); err != nil {
+			return err
+		}
+	}
+	it.sig, err = u.tokens.sign(ctx, u.who.UID, u.account.key, u.alg, it.tbs)
+	return err
+}
+
+// record makes the events of all signed items durable, in one transaction.
+func (u *use) record() *protocol.Error {
+	c := &store.Commit{Guard: &store.Guard{Entry: u.req.Entry, Rev: u.account.entry.Rev}, Idem: u.idem}
+	var signed []*item
+	for _, it := range u.open() {
+		u.describe(it)
+		it.event.Result, it.event.Sig = audit.Allowed, base64.StdEncoding.EncodeToString(it.sig)
+		it.event.Value = u.value(it)
+		signed = append(signed, it)
+		c.Events, c.Private = append(c.Events, it.event), append(c.Private, it.private)
+		if u.idem != nil {
+			u.idem.Items[it.index].Index = len(c.Events)
+		}
+	}
+	if len(signed) == 0 {
+		return nil
+	}
+	if err := u.store.Record(c); err != nil {
+		return u.storeFault(err)
+	}
+	for i, it := range signed {
+		if c.Overtaken {
+			it.refused = u.overtaken(c.Receipts[i].Event)
+			continue
+		}
+		it.signed = &protocol.Signed{Signature: it.sig, Receipt: u.receipt(c.Receipts[i]), Decided: timestamppb.New(u.at.Time)}
+	}
+	if !c.Overtaken {
+		u.summary.add(u.req.Entry, len(signed), u.at.Time)
+	}
+	return nil
+}
+
+// value is what the event keeps of what the key signed: the value itself, or
+// for Ed25519, which signs the message, SM3 of it.
+func (u *use) value(it *item) string {
+	if u.alg != algo.Ed25519 {
+		return hex.EncodeToString(it.tbs)
+	}
+	h := algo.SM2SM3.NewHash()
+	h.Write(it.tbs)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// overtaken answers a use whose entry changed between decision and record.
+func (u *use) overtaken(event uint64) *protocol.Error {
+	answer := protocol.NewError(protocol.Changed, "the entry changed while this was being signed: the signature was destroyed").WithRule("entry.revision")
+	answer.Event = &event
+	return answer
+}
+
+func (u *use) storeFault(err error) *protocol.Error {
+	if !errors.Is(err, store.ErrPoisoned) && !errors.Is(err, store.ErrClosed) {
+		u.journal.Send(systemd.StoreFault, "a signature was destroyed because it could not be recorded", systemd.Cause(err))
+	}
+	return storeError(err)
+}
+
+// recordFailures records what the HSM did not sign, counted like refusals.
+func (u *use) recordFailures() {
+	for _, it := range u.items {
+		if it.failed == nil {
+			continue
+		}
+		answer := hsmError(it.failed)
+		if answer.Code == uint32(protocol.BadSignature) {
+			u.journal.Send(systemd.BadSignature, "a signature did not verify and was destroyed",
+				systemd.Entry(u.req.Entry), systemd.Token(u.account.key.Token))
+		}
+		if answer.Code == uint32(protocol.Internal) {
+			u.internal("signing", it.failed)
+		}
+		u.describe(it)
+		it.event.Result, it.event.Reason, it.event.Rule = audit.Failed, answer.Name, ruleHSM
+		it.refused = u.refuse(refusal{u.who.UID, u.req.Entry, ruleHSM, answer.Name}, it.event, it.private, answer)
+	}
+}
+
+// ruleHSM stands in the rule of an event whose use the HSM failed.
+const ruleHSM = "hsm"
+
+// internal answers without detail and tells the journal all of it.
+func (a *appliance) internal(doing string, err error) *protocol.Error {
+	a.journal.Send(systemd.InternalError, doing+": "+err.Error(), systemd.Cause(err))
+	return protocol.NewError(protocol.Internal, "")
+}
+
+func (u *use) reply() *protocol.SignReply {
+	reply := &protocol.SignReply{Results: make([]*protocol.Result, len(u.items))}
+	for i, it := range u.items {
+		r := &protocol.Result{Of: &protocol.Result_Error{Error: it.refused}}
+		if it.signed != nil {
+			r.Of = &protocol.Result_Signed{Signed: it.signed}
+		}
+		reply.Results[i] = r
+	}
+	return reply
+}

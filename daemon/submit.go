@@ -1,0 +1,111 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"signet/daemon/internal/authority"
+	"signet/protocol"
+	"signet/protocol/admin"
+)
+
+// actTimeout bounds an act: the longest is a ceremony, whose own deadline is
+// in the profile.
+const actTimeout = 15 * time.Minute
+
+// postAct takes an act. Once begun it is carried out whether or not the
+// officer still listens: he finds its event in the log.
+func (s *Server) postAct(v visit) (any, *protocol.Error) {
+	sub, fault := parseSubmission(v)
+	if fault != nil {
+		return nil, fault
+	}
+	ctx, cancel := context.WithTimeout(s.calls, actTimeout)
+	defer cancel()
+	done, fault := s.submit(ctx, sub)
+	if fault != nil {
+		return nil, fault
+	}
+	out := admin.ActResult{
+		Appliance: s.applianceID(), Event: done.event, Kind: string(sub.act.Kind), Target: sub.act.Target,
+		Unsigned: len(sub.signatures) == 0, Mode: s.condition().mode.String(),
+	}
+	if done.entry != nil {
+		if a := s.appliance(); a != nil {
+			e := describeEntry(a.book.find(done.entry.ID))
+			out.Entry = &e
+		}
+	}
+	return out, nil
+}
+
+// submit leads an act to where its kind is carried out.
+func (s *Server) submit(ctx context.Context, sub submission) (outcome, *protocol.Error) {
+	switch sub.act.Kind {
+	case authority.Init:
+		return s.initialise(sub)
+	case authority.ModeClear:
+		return s.clearPoison(sub)
+	}
+	a, fault := s.live()
+	if fault != nil {
+		return outcome{}, fault
+	}
+	return a.apply(ctx, sub)
+}
+
+func parseSubmission(v visit) (submission, *protocol.Error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, v.Body, maxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return submission{}, protocol.NewError(protocol.TooLarge, "the body has more than %d bytes", maxBodyBytes)
+	}
+	if err != nil {
+		return submission{}, protocol.NewError(protocol.Malformed, "the body could not be read")
+	}
+	sub, fault := decodeSubmission(body)
+	if fault != nil {
+		return submission{}, fault
+	}
+	sub.who, sub.inAdmin = v.visitor.peer, v.inAdmin
+	return sub, nil
+}
+
+// decodeSubmission reads the JSON of an act that was brought.
+func decodeSubmission(body []byte) (submission, *protocol.Error) {
+	var req admin.ActRequest
+	if fault := decodeStrict(body, &req); fault != nil {
+		return submission{}, fault
+	}
+	act, err := authority.ParseAct([]byte(req.Act))
+	if err != nil {
+		return submission{}, protocol.NewError(protocol.Malformed, "%s", err.Error()).WithField("act")
+	}
+	for _, text := range []struct{ field, value string }{{"act.target", act.Target}, {"act.appliance", act.Appliance}} {
+		if fault := protocol.CheckText(text.field, text.value, 128); fault != nil {
+			return submission{}, fault
+		}
+	}
+	sub := submission{act: act, raw: req.Act, content: []byte(req.Content)}
+	for _, sig := range req.Signatures {
+		sub.signatures = append(sub.signatures, authority.Signature{Form: sig.Form, Value: sig.Value})
+	}
+	return sub, nil
+}
+
+func decodeStrict(body []byte, v any) *protocol.Error {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return protocol.NewError(protocol.Malformed, "the body is not the JSON of openapi.yaml: %s", err.Error())
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return protocol.NewError(protocol.Malformed, "the body goes on after its JSON value")
+	}
+	return nil
+}

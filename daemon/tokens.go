@@ -1,0 +1,151 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"signet/hsm"
+	"signet/protocol"
+	"signet/protocol/algo"
+	"signet/systemd"
+)
+
+// tokens reaches every token of the appliance by its name.
+type tokens struct {
+	drivers []hsm.Driver
+	byName  map[string]*token
+	journal *systemd.Journal
+
+	mu    sync.Mutex
+	state map[string]hsm.State // as last told to the journal
+}
+
+type token struct {
+	driver hsm.Driver
+	gate   *turnstile
+}
+
+// perSession is how many items may wait inside the driver for one session:
+// one is being signed and one is at hand, so that no session stands idle
+// while fairness is decided here.
+const perSession = 2
+
+func newTokens(drivers []hsm.Driver, journal *systemd.Journal) (*tokens, error) {
+	t := &tokens{drivers: drivers, byName: map[string]*token{}, journal: journal, state: map[string]hsm.State{}}
+	for _, d := range drivers {
+		for _, s := range d.Status() {
+			if t.byName[s.Name] != nil {
+				return nil, fmt.Errorf("two tokens are named %q", s.Name)
+			}
+			t.byName[s.Name] = &token{d, newTurnstile(perSession * max(s.Configured, 1))}
+		}
+	}
+	return t, nil
+}
+
+func (t *tokens) status() []hsm.TokenStatus {
+	var all []hsm.TokenStatus
+	for _, d := range t.drivers {
+		all = append(all, d.Status()...)
+	}
+	return all
+}
+
+// report tells the journal about every token that came up, went down or was
+// latched since the last report, once.
+func (t *tokens) report() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.status() {
+		if was := t.state[s.Name]; was == s.State {
+			continue
+		}
+		t.state[s.Name] = s.State
+		switch s.State {
+		case hsm.StateUp:
+			t.journal.Send(systemd.TokenUp, "token "+s.Name+" is up", systemd.Token(s.Name))
+		case hsm.StateDown:
+			t.journal.Send(systemd.TokenDown, "token "+s.Name+" is down: "+s.LastError, systemd.Token(s.Name),
+				systemd.Cause(errors.New(s.LastError)), systemd.Mend(s.Mend))
+		case hsm.StateLatched:
+			t.journal.Send(systemd.PINLatched, "token "+s.Name+" is latched: "+s.LastError, systemd.Token(s.Name))
+		}
+	}
+}
+
+// sign has the token sign tbs and verifies the answer with key.Public, the
+// register's. What does not verify never leaves this function.
+func (t *tokens) sign(ctx context.Context, uid uint32, key hsm.KeyRef, a algo.Algorithm, tbs []byte) ([]byte, error) {
+	tok := t.byName[key.Token]
+	if tok == nil {
+		return nil, &hsm.Error{Class: hsm.ClassAbsent, Token: key.Token, Op: "signing", Err: errors.New("the token is not in the configuration")}
+	}
+	if err := tok.gate.enter(ctx, uid); err != nil {
+		return nil, &hsm.Error{Class: hsm.ClassBusy, Token: key.Token, Op: "waiting for a session", Err: err}
+	}
+	sig, err := tok.driver.Sign(ctx, key, a, tbs)
+	tok.gate.leave()
+	if err != nil {
+		return nil, err
+	}
+	if err := verify(key.Public, a, tbs, sig); err != nil {
+		return nil, err
+	}
+	return sig, nil
+}
+
+// errBadSignature is returned for a signature that does not verify: a fault
+// of the module, or an attack by faults, which leaks keys.
+var errBadSignature = errors.New("the module's signature does not verify with the register's public key")
+
+func verify(public algo.PublicKey, a algo.Algorithm, tbs, sig []byte) error {
+	if !verifySignatures {
+		return nil
+	}
+	if err := public.Verify(a, tbs, sig); err != nil {
+		return fmt.Errorf("%w: %w", errBadSignature, err)
+	}
+	return nil
+}
+
+// close lets go of every module, side by side: one that hangs must not keep
+// the others.
+func (t *tokens) close() error {
+	errs := make([]error, len(t.drivers))
+	var wait sync.WaitGroup
+	for i, d := range t.drivers {
+		wait.Go(func() { errs[i] = d.Close() })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// hsmRetry is when a caller should ask again about a token that is down: the
+// driver's own longest pause is not much more.
+const hsmRetry = 5 * time.Second
+
+// hsmError is what a caller is told of a fault of the HSM. Details are for
+// the journal.
+func hsmError(err error) *protocol.Error {
+	if errors.Is(err, errBadSignature) {
+		return protocol.NewError(protocol.BadSignature, "the module's signature did not verify and was destroyed")
+	}
+	switch hsm.ClassOf(err) {
+	case hsm.ClassPIN:
+		return protocol.NewError(protocol.PINLatched, "the token's PIN was refused and is latched: an administrator mends the credential and runs signetctl token clear-pin")
+	case hsm.ClassRequest:
+		return protocol.NewError(protocol.HSMFailed, "the token does not do this with this key")
+	case hsm.ClassAnswer:
+		return protocol.NewError(protocol.HSMFailed, "the token's answer was not a signature")
+	case hsm.ClassMismatch:
+		return protocol.NewError(protocol.KeyMismatch, "the key on the token is not the register's, or not the only one")
+	case hsm.ClassBusy, hsm.ClassDeadline:
+		return protocol.NewError(protocol.DeadlineExceeded, "no session of the token was free, or none answered, before the deadline")
+	case hsm.ClassUnknown:
+		return protocol.NewError(protocol.Internal, "")
+	}
+	return protocol.NewError(protocol.HSMUnavailable, "the token is not available").RetryIn(hsmRetry)
+}

@@ -1,0 +1,6 @@
+//go:build !broken_verify
+
+package daemon
+
+// verifySignatures is false only in the build that the tests must catch.
+const verifySignatures = true

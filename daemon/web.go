@@ -1,0 +1,228 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"signet/daemon/internal/audit"
+	"signet/daemon/internal/store"
+	"signet/protocol"
+	"signet/protocol/admin"
+	"signet/systemd"
+)
+
+// A socket of people: the same reading on both, acts on the first.
+type peopleSocket uint8
+
+const (
+	adminSocket peopleSocket = iota + 1
+	auditSocket
+)
+
+// Bounds of an HTTP exchange. A ceremony may make an RSA key for minutes, so
+// writing has none of its own: the act's context bounds it.
+const (
+	webHeaderTimeout = 5 * time.Second
+	webBodyTimeout   = 10 * time.Second
+	webIdleTimeout   = 60 * time.Second
+	maxHeaderBytes   = 16 << 10
+	maxBodyBytes     = 1 << 20
+)
+
+// web is the two HTTP servers over the people's sockets.
+type web struct {
+	daemon  *Server
+	mu      sync.Mutex
+	servers []*http.Server
+}
+
+func (s *Server) newWeb() *web { return &web{daemon: s} }
+
+// serve answers on one listener until drain.
+func (w *web) serve(l *net.UnixListener, which peopleSocket) error {
+	server := &http.Server{
+		Handler:           w.daemon.routes(which),
+		ReadHeaderTimeout: webHeaderTimeout,
+		ReadTimeout:       webBodyTimeout,
+		IdleTimeout:       webIdleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          log.New(io.Discard, "", 0), // faults of peers; ours are sent to the journal
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return withVisitor(ctx, c) },
+	}
+	w.mu.Lock()
+	w.servers = append(w.servers, server)
+	w.mu.Unlock()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("serving %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// drain lets exchanges in flight end and closes what is idle.
+func (w *web) drain(timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	for _, server := range w.servers {
+		if err := server.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("draining: %w", err), server.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// A visitor is who holds one connection, and what of his reading is recorded
+// already: one event per connection and kind.
+type visitor struct {
+	peer Peer
+	err  error
+
+	mu   sync.Mutex
+	read map[string]bool
+}
+
+type visitorKey struct{}
+
+func withVisitor(ctx context.Context, c net.Conn) context.Context {
+	v := &visitor{read: map[string]bool{}}
+	if unixConn, ok := c.(*net.UnixConn); ok {
+		v.peer, v.err = identify(unixConn)
+	} else {
+		v.err = errors.New("identifying peer: not a unix socket")
+	}
+	return context.WithValue(ctx, visitorKey{}, v)
+}
+
+// A visit is one exchange.
+type visit struct {
+	*http.Request
+	visitor *visitor
+	inAdmin bool // on admin.sock and a member of its group
+}
+
+type handler func(visit) (any, *protocol.Error)
+
+func (s *Server) routes(which peopleSocket) http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, h handler) { mux.Handle(pattern, s.guard(which, h)) }
+	handle("GET "+admin.PathStatus, s.getStatus)
+	handle("GET "+admin.PathTokens, s.getTokens)
+	handle("GET "+admin.PathEntries, s.getEntries)
+	handle("GET "+admin.PathEntries+"/{id}", s.getEntry)
+	handle("GET "+admin.PathEntries+"/{id}/policy", s.getPolicy)
+	handle("GET "+admin.PathEvents, s.getEvents)
+	handle("GET "+admin.PathActContext, s.getActContext)
+	if which == adminSocket {
+		handle("POST "+admin.PathActs, s.postAct)
+	}
+	handle("/", func(v visit) (any, *protocol.Error) {
+		return nil, protocol.NewError(protocol.Unsupported, "%s %s is not part of this socket's interface", v.Method, v.URL.Path)
+	})
+	return mux
+}
+
+// guard knows the peer, holds him to the socket's group, and writes the
+// answer. A fault of ours ends the exchange, not the daemon.
+func (s *Server) guard(which peopleSocket, h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				s.journal.Send(systemd.InternalError, fmt.Sprintf("answering %s %s panicked: %v", r.Method, r.URL.Path, p))
+				s.writeFault(w, protocol.NewError(protocol.Internal, ""))
+			}
+		}()
+		v := r.Context().Value(visitorKey{}).(*visitor)
+		if fault := s.mayVisit(which, v); fault != nil {
+			s.writeFault(w, fault)
+			return
+		}
+		answer, fault := h(visit{r, v, which == adminSocket})
+		if fault != nil {
+			s.writeFault(w, fault)
+			return
+		}
+		s.writeJSON(w, http.StatusOK, answer)
+	})
+}
+
+func (s *Server) mayVisit(which peopleSocket, v *visitor) *protocol.Error {
+	if v.err != nil {
+		s.journal.Send(systemd.InternalError, "a peer could not be identified and was refused", systemd.Cause(v.err))
+		return protocol.NewError(protocol.RoleRefused, "the kernel did not say who you are")
+	}
+	group, name := s.groups.Admin, "signet-admin"
+	if which == auditSocket {
+		group, name = s.groups.Audit, "signet-audit"
+	}
+	if !v.peer.In(group) {
+		return protocol.NewError(protocol.RoleRefused, "uid %d is not in group %s (gid %d)", v.peer.UID, name, group)
+	}
+	return nil
+}
+
+// noteRead records that somebody reads, before he does.
+func (a *appliance) noteRead(v *visitor, what string) *protocol.Error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.read[what] {
+		return nil
+	}
+	uid := v.peer.UID
+	e := &audit.Event{
+		Kind: audit.KindRead, Op: what, UID: &uid, GID: &v.peer.GIDs[0], GIDs: v.peer.GIDs[1:], PID: v.peer.PID, Unit: v.peer.Unit,
+		Clock: a.clock.syncState(), Result: audit.Allowed,
+	}
+	if err := a.store.Record(&store.Commit{Events: []*audit.Event{e}}); err != nil {
+		return storeError(err)
+	}
+	v.read[what] = true
+	return nil
+}
+
+func (s *Server) writeJSON(w http.ResponseWriter, status int, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		s.journal.Send(systemd.InternalError, "encoding an answer", systemd.Cause(err))
+		http.Error(w, `{"error":{"code":900,"name":"internal","message":"","retry":"now"}}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(data, '\n')) // a peer that has gone is no fault of ours
+}
+
+func (s *Server) writeFault(w http.ResponseWriter, fault *protocol.Error) {
+	s.writeJSON(w, httpStatus(protocol.Code(fault.Code)), admin.Fault{Error: admin.NewError(fault)})
+}
+
+// httpStatus is for programs that look at nothing else; the code is in the
+// body.
+func httpStatus(c protocol.Code) int {
+	switch {
+	case c == protocol.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case c < 200:
+		return http.StatusBadRequest
+	case c == protocol.UnknownEntry:
+		return http.StatusNotFound
+	case c == protocol.IllegalTransition || c == protocol.Conflict:
+		return http.StatusConflict
+	case c == protocol.Busy || c == protocol.TooManyConnections:
+		return http.StatusTooManyRequests
+	case c < 300 || (c >= 600 && c < 700):
+		return http.StatusForbidden
+	case c < 600:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,168 @@
+package pkcs11_test
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"signet/hsm"
+	"signet/hsm/pkcs11"
+	"signet/protocol/algo"
+	testsofthsm "signet/testsoftHSM"
+)
+
+// patience bounds every wait of these tests. It is reached only by a fault.
+const patience = 10 * time.Second
+
+// shimProfile says what the SM2 shim is by default.
+const shimProfile = `
+name = "shim"
+[sm2]
+key_type = 0x80000004
+keygen = 0x80008001
+sign_raw_e = 0x80008105
+[deadlines]
+sign = "5s"
+[sources]
+sm2.key_type = "testsoftHSM/shim"
+sm2.keygen = "testsoftHSM/shim"
+sm2.sign_raw_e = "testsoftHSM/shim"
+`
+
+// A rig is a token of its own and what is needed to drive it.
+type rig struct {
+	testing.TB
+	token   *testsofthsm.Token
+	config  pkcs11.Config
+	changes chan struct{} // has room for one: "look again"
+}
+
+// newRig prepares a driver of the shim with some workers. The test may change
+// config before it opens one.
+func newRig(t testing.TB, workers int) *rig {
+	t.Helper()
+	k := testsofthsm.New(t)
+	r := &rig{TB: t, token: k, changes: make(chan struct{}, 1)}
+	latches := filepath.Join(t.TempDir(), "latch")
+	if err := os.Mkdir(latches, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.config = pkcs11.Config{
+		Name: "m", Path: k.Shim, LatchDir: latches,
+		Profile: r.profile(shimProfile),
+		Tokens:  []pkcs11.Token{r.tokenOf("seals", k, workers)},
+		Changed: func() {
+			select {
+			case r.changes <- struct{}{}:
+			default:
+			}
+		},
+		Backoff: func(int) time.Duration { return time.Millisecond },
+	}
+	return r
+}
+
+func (r *rig) tokenOf(name string, k *testsofthsm.Token, workers int) pkcs11.Token {
+	return pkcs11.Token{Name: name, URI: hsm.URI{Token: k.Label}, PIN: pinOf(k.PIN), Sessions: workers}
+}
+
+func pinOf(pin string) func() (hsm.Secret, error) {
+	return func() (hsm.Secret, error) { return hsm.NewSecret([]byte(pin)), nil }
+}
+
+func (r *rig) profile(text string) hsm.Profile {
+	r.Helper()
+	p, err := hsm.ParseProfile(strings.NewReader(text))
+	if err != nil {
+		r.Fatal(err)
+	}
+	return p
+}
+
+// open starts the driver, which is closed when the test ends.
+func (r *rig) open() *pkcs11.Driver {
+	r.Helper()
+	d, err := pkcs11.Open(r.config)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Cleanup(func() {
+		r.token.Control(r) // lets go of what hangs
+		if err := d.Close(); err != nil {
+			r.Error(err)
+		}
+	})
+	return d
+}
+
+// up opens the driver and waits until its first token is up.
+func (r *rig) up() *pkcs11.Driver {
+	r.Helper()
+	d := r.open()
+	r.await(d, hsm.StateUp)
+	return d
+}
+
+// await waits for the first token to be in that state.
+func (r *rig) await(d *pkcs11.Driver, want hsm.State) hsm.TokenStatus {
+	r.Helper()
+	return r.awaitStatus(d, want.String(), func(s hsm.TokenStatus) bool { return s.State == want })
+}
+
+func (r *rig) awaitStatus(d *pkcs11.Driver, what string, ok func(hsm.TokenStatus) bool) hsm.TokenStatus {
+	r.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		s := d.Status()[0]
+		if ok(s) {
+			return s
+		}
+		select {
+		case <-r.changes:
+		case <-late.C:
+			r.Fatalf("token is not %s after %v: %+v", what, patience, s)
+		}
+	}
+}
+
+// context ends with the test's patience.
+func (r *rig) context() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	r.Cleanup(cancel)
+	return ctx
+}
+
+// key makes a key of that type.
+func (r *rig) key(d *pkcs11.Driver, typ algo.KeyType) hsm.KeyRef {
+	r.Helper()
+	ref, _, err := d.Generate(r.context(), "seals", hsm.Spec{Type: typ, Label: "key-" + strings.ToLower(rand.Text())})
+	if err != nil {
+		r.Fatalf("generating a %v key: %v", typ, err)
+	}
+	return ref
+}
+
+// signs makes the key sign a random message and verifies the signature.
+func (r *rig) signs(d *pkcs11.Driver, ref hsm.KeyRef, a algo.Algorithm) {
+	r.Helper()
+	if err := signOnce(r.context(), d, ref, a); err != nil {
+		r.Errorf("%v with %v: %v", a, ref, err)
+	}
+}
+
+func signOnce(ctx context.Context, d *pkcs11.Driver, ref hsm.KeyRef, a algo.Algorithm) error {
+	tbs, err := algo.ToBeSigned(a, ref.Public, []byte(rand.Text()))
+	if err != nil {
+		return err
+	}
+	sig, err := d.Sign(ctx, ref, a, tbs)
+	if err != nil {
+		return err
+	}
+	return ref.Public.Verify(a, tbs, sig)
+}

@@ -1,0 +1,153 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"signet/protocol/algo"
+)
+
+// Arguments are what a decision was made from, as an event of the log records
+// them. Together with the text of the policy and the ids it was resolved to,
+// which the log has under the policy's revision, they give the same decision
+// again. The names are those of the event's fields; append only.
+type Arguments struct {
+	Engine  int       `json:"engine"`
+	Decided time.Time `json:"decided"` // UTC
+	Local   int       `json:"local"`   // seconds east of UTC
+	Clock   string    `json:"clock"`   // sane, behind, jumped, unknown
+
+	UID  uint32   `json:"uid"`
+	GIDs []uint32 `json:"gids,omitempty"`
+
+	Op      string `json:"op,omitempty"`
+	Alg     string `json:"alg,omitempty"`
+	Purpose string `json:"purpose,omitempty"`
+	Batch   int    `json:"batch"`
+
+	Class      string    `json:"class,omitempty"` // seal, key
+	Active     bool      `json:"active"`
+	KeyMatches bool      `json:"key_matches"`
+	ValidFrom  time.Time `json:"valid_from,omitzero"`
+	ValidUntil time.Time `json:"valid_until,omitzero"`
+	Unbounded  bool      `json:"unbounded,omitempty"`
+
+	// Stale are the callers that were dropped when the policy was loaded,
+	// without the reasons. Usually there are none.
+	Stale []Stale `json:"stale,omitempty"`
+}
+
+// Record returns the arguments of Decide(p, u, r, at) for the log. A number
+// outside its enumeration is recorded as absent: both are refused alike.
+func Record(p Bound, u Usage, r Request, at Instant) Arguments {
+	_ = u // has nothing to record in this version
+	a := Arguments{
+		Engine: EngineVersion, Decided: at.Time.UTC(), Local: at.Offset, Clock: at.Clock.String(),
+		UID: r.UID, GIDs: slices.Clone(r.GIDs),
+		Purpose: r.Purpose, Batch: r.BatchSize,
+		Active: r.Entry.Active, KeyMatches: r.Entry.KeyMatches,
+		ValidFrom: utc(r.Entry.Validity.From), ValidUntil: utc(r.Entry.Validity.Until),
+		Unbounded: r.Entry.Validity.Unbounded,
+	}
+	if r.Operation.valid() {
+		a.Op = r.Operation.String()
+	}
+	if r.Algorithm.Valid() {
+		a.Alg = r.Algorithm.String()
+	}
+	if r.Entry.Class.valid() {
+		a.Class = r.Entry.Class.String()
+	}
+	for _, s := range p.stale {
+		a.Stale = append(a.Stale, Stale{Kind: s.Kind, Principal: s.Principal})
+	}
+	return a
+}
+
+// utc keeps the zero value what it is, so that it stays absent.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// Replay decides anew on recorded arguments, under the policy that was in
+// force and the ids it was resolved to. An error means that the arguments
+// cannot have been recorded by this engine.
+func (a Arguments) Replay(p Policy, then Resolved) (Decision, error) {
+	if a.Engine != EngineVersion {
+		return Decision{}, fmt.Errorf("replaying a decision of engine %d: this program has engine %d", a.Engine, EngineVersion)
+	}
+	request, err := a.request()
+	if err != nil {
+		return Decision{}, fmt.Errorf("replaying a decision: %w", err)
+	}
+	clock, err := parseClock(a.Clock)
+	if err != nil {
+		return Decision{}, fmt.Errorf("replaying a decision: %w", err)
+	}
+	at := Instant{Time: a.Decided, Offset: a.Local, Clock: clock}
+	return Decide(a.bound(p, then), Usage{}, request, at), nil
+}
+
+func (a Arguments) request() (Request, error) {
+	op, opErr := optional(a.Op, ParseOperation)
+	alg, algErr := optional(a.Alg, algo.Parse)
+	class, classErr := optional(a.Class, ParseClass)
+	return Request{
+		UID: a.UID, GIDs: a.GIDs,
+		Operation: op, Algorithm: alg, Purpose: a.Purpose, BatchSize: a.Batch,
+		Entry: Entry{
+			Class: class, Active: a.Active, KeyMatches: a.KeyMatches,
+			Validity: Validity{From: a.ValidFrom, Until: a.ValidUntil, Unbounded: a.Unbounded},
+		},
+	}, errors.Join(opErr, algErr, classErr)
+}
+
+// optional parses a name that may be absent: then it is the zero value.
+func optional[T any](name string, parse func(string) (T, error)) (T, error) {
+	if name == "" {
+		var zero T
+		return zero, nil
+	}
+	return parse(name)
+}
+
+// bound rebuilds the bound policy. The ids of then stand for the system of
+// that day, less what was recorded as stale.
+func (a Arguments) bound(p Policy, then Resolved) Bound {
+	b, _ := Bind(p, then, Lookup{User: a.recall("user", then.Users), Group: a.recall("group", then.Groups)})
+	return b
+}
+
+func (a Arguments) recall(kind string, then []Principal) func(string) (uint32, error) {
+	return func(name string) (uint32, error) {
+		if slices.ContainsFunc(a.Stale, func(s Stale) bool { return s.Kind == kind && s.Principal.Name == name }) {
+			return 0, errors.New("recorded as stale")
+		}
+		i := slices.IndexFunc(then, func(p Principal) bool { return p.Name == name })
+		if i < 0 {
+			return 0, errors.New("not resolved")
+		}
+		return then[i].ID, nil
+	}
+}
+
+var clocks = [...]string{UnknownClock: "unknown", SaneClock: "sane", BehindClock: "behind", JumpedClock: "jumped"}
+
+func (c Clock) String() string {
+	if int(c) >= len(clocks) {
+		return clocks[UnknownClock]
+	}
+	return clocks[c]
+}
+
+func parseClock(name string) (Clock, error) {
+	if i := slices.Index(clocks[:], name); i >= 0 {
+		return Clock(i), nil
+	}
+	return UnknownClock, fmt.Errorf("unknown clock state %q: want one of %s", name, wordList(clocks[:]))
+}

@@ -1,0 +1,91 @@
+// Package policy decides whether a caller may use an entry now.
+//
+// It is pure: no clock, no user database, no file. What sways an answer is an
+// argument, and the log records the arguments, so that an auditor who feeds
+// them to Decide years later must get the recorded reason.
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emmansun/gmsm/sm3"
+
+	"signet/protocol/algo"
+)
+
+// MaxBatch is the largest number of items that a policy may allow in one
+// request, and what it allows where it does not say.
+const MaxBatch = 256
+
+// A Policy says who may use an entry for what. It is immutable. Each of its
+// fields narrows: the zero value, like an empty text, allows nobody anything.
+type Policy struct {
+	text       string
+	users      []account
+	groups     []account
+	operations []Operation
+	algorithms []algo.Algorithm
+	purposes   []string
+	notBefore  time.Time // zero: no such bound
+	notAfter   time.Time // zero: no such bound
+	batch      int
+}
+
+// Text returns what was parsed, byte for byte.
+func (p Policy) Text() string { return p.text }
+
+// Hash returns SM3 of the text.
+func (p Policy) Hash() [32]byte { return sm3.Sum([]byte(p.text)) }
+
+// Users returns the users that may call, as the policy names them: account
+// names, or user ids in decimal.
+func (p Policy) Users() []string { return written(p.users) }
+
+// Groups returns the groups whose members may call, as Users.
+func (p Policy) Groups() []string { return written(p.groups) }
+
+// Operations returns what may be asked for.
+func (p Policy) Operations() []Operation { return slices.Clone(p.operations) }
+
+// Algorithms returns the algorithms that may be signed with.
+func (p Policy) Algorithms() []algo.Algorithm { return slices.Clone(p.algorithms) }
+
+// Purposes returns the purposes of which a request must state one.
+func (p Policy) Purposes() []string { return slices.Clone(p.purposes) }
+
+// NotBefore returns the first instant of use, in UTC; zero is no bound.
+func (p Policy) NotBefore() time.Time { return p.notBefore }
+
+// NotAfter returns the last instant of use, in UTC; zero is no bound.
+func (p Policy) NotAfter() time.Time { return p.notAfter }
+
+// Batch returns how many items one request may have, at least 1 in a parsed
+// policy.
+func (p Policy) Batch() int { return p.batch }
+
+func written(accounts []account) []string {
+	var all []string
+	for _, a := range accounts {
+		all = append(all, a.String())
+	}
+	return all
+}
+
+// listed joins names for an error text.
+func listed[T fmt.Stringer](items []T) string {
+	names := make([]string, len(items))
+	for i, item := range items {
+		names[i] = item.String()
+	}
+	return wordList(names)
+}
+
+func wordList(names []string) string {
+	if len(names) == 0 {
+		return "nothing: the list is empty"
+	}
+	return strings.Join(names, ", ")
+}

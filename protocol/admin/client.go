@@ -1,0 +1,122 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// maxAnswer bounds one answer in bytes: 1,000 events with room to spare.
+const maxAnswer = 8 << 20
+
+// ErrUnreachable is wrapped when no daemon answers on the socket.
+var ErrUnreachable = errors.New("signetd cannot be reached")
+
+// A Client speaks to one socket. It is safe for concurrent use.
+type Client struct {
+	socket string
+	http   *http.Client
+}
+
+// NewClient returns a client of the socket at that path. It does not connect.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Status asks for the state of the appliance.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return get[Status](ctx, c, PathStatus)
+}
+
+// Tokens lists the tokens.
+func (c *Client) Tokens(ctx context.Context) (Tokens, error) {
+	return get[Tokens](ctx, c, PathTokens)
+}
+
+// Entries lists the register.
+func (c *Client) Entries(ctx context.Context) (Entries, error) {
+	return get[Entries](ctx, c, PathEntries)
+}
+
+// Entry asks for one record.
+func (c *Client) Entry(ctx context.Context, id string) (Entry, error) {
+	return get[Entry](ctx, c, PathEntries+"/"+url.PathEscape(id))
+}
+
+// Policy asks for the policy of an entry.
+func (c *Client) Policy(ctx context.Context, id string) (Policy, error) {
+	return get[Policy](ctx, c, PathEntries+"/"+url.PathEscape(id)+"/policy")
+}
+
+// Events reads up to limit lines of the log from an index on.
+func (c *Client) Events(ctx context.Context, from uint64, limit int) (Events, error) {
+	q := url.Values{"from": {strconv.FormatUint(from, 10)}, "limit": {strconv.Itoa(limit)}}
+	return get[Events](ctx, c, PathEvents+"?"+q.Encode())
+}
+
+// ActContext asks what an act has to name.
+func (c *Client) ActContext(ctx context.Context) (ActContext, error) {
+	return get[ActContext](ctx, c, PathActContext)
+}
+
+// Submit hands in an act.
+func (c *Client) Submit(ctx context.Context, act ActRequest) (ActResult, error) {
+	body, err := json.Marshal(act)
+	if err != nil {
+		return ActResult{}, fmt.Errorf("encoding act: %w", err)
+	}
+	return call[ActResult](ctx, c, http.MethodPost, PathActs, bytes.NewReader(body))
+}
+
+func get[T any](ctx context.Context, c *Client, path string) (T, error) {
+	return call[T](ctx, c, http.MethodGet, path, nil)
+}
+
+func call[T any](ctx context.Context, c *Client, method, path string, body io.Reader) (T, error) {
+	var answer T
+	// The host names no machine: the connection is the socket's.
+	req, err := http.NewRequestWithContext(ctx, method, "http://signetd"+path, body)
+	if err != nil {
+		return answer, fmt.Errorf("asking %s: %w", path, err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return answer, fmt.Errorf("%w on %s: %w", ErrUnreachable, c.socket, err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return answer, fmt.Errorf("%w on %s: reading the answer: %w", ErrUnreachable, c.socket, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return answer, faultOf(res.StatusCode, data)
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return answer, fmt.Errorf("reading the answer of %s: %w", path, err)
+	}
+	return answer, nil
+}
+
+func faultOf(status int, data []byte) error {
+	var fault Fault
+	if err := json.Unmarshal(data, &fault); err != nil || fault.Error.Code == 0 {
+		return fmt.Errorf("unexpected answer: HTTP status %d", status)
+	}
+	return fault.Error.Protocol()
+}

@@ -1,0 +1,224 @@
+// Package admin is what crosses admin.sock and audit.sock: HTTP/1.1 with JSON
+// under /v1. openapi.yaml in the folder above is the contract; these are its
+// types for Go, with a client.
+//
+// Reading is the same on both sockets; acts are taken on admin.sock only.
+package admin
+
+import (
+	"time"
+
+	"signet/protocol"
+)
+
+// Paths of the interface.
+const (
+	PathStatus     = "/v1/status"
+	PathEntries    = "/v1/entries" // and /v1/entries/{id}, /v1/entries/{id}/policy
+	PathTokens     = "/v1/tokens"
+	PathActContext = "/v1/act-context"
+	PathActs       = "/v1/acts"
+	PathEvents     = "/v1/events" // ?from=SEQ&limit=N
+)
+
+// MaxEvents is the largest limit of one request for events.
+const MaxEvents = 1000
+
+// A Status is what operations look at first.
+type Status struct {
+	Mode       string    `json:"mode"`             // uninitialised recovery poisoned degraded serving
+	Reason     string    `json:"reason,omitempty"` // why not serving
+	Mend       string    `json:"mend,omitempty"`   // what to do next
+	Name       string    `json:"name"`             // of signetd.toml
+	Appliance  string    `json:"appliance,omitempty"`
+	Authority  string    `json:"authority,omitempty"`
+	Crypto     string    `json:"crypto,omitempty"`
+	Deployment string    `json:"deployment,omitempty"`
+	Version    string    `json:"version"`
+	PID        int       `json:"pid"`
+	Started    time.Time `json:"started"`
+	Now        time.Time `json:"now"`
+	Clock      string    `json:"clock"`  // sane behind jumped unknown
+	Synced     bool      `json:"synced"` // the kernel's word on its clock
+	Events     uint64    `json:"events"`
+	Root       string    `json:"root,omitempty"`
+	Entries    []Count   `json:"entries"` // by status
+	Tokens     []Token   `json:"tokens"`
+	Warnings   []string  `json:"warnings"`
+}
+
+// A Count is a number of entries of one status.
+type Count struct {
+	Status string `json:"status"`
+	Count  int    `json:"count"`
+}
+
+// A Token is one token as the daemon sees it now.
+type Token struct {
+	Name         string    `json:"name"`
+	Module       string    `json:"module"`
+	URI          string    `json:"uri"`
+	State        string    `json:"state"` // connecting up down latched
+	Since        time.Time `json:"since"`
+	LastError    string    `json:"last_error,omitempty"`
+	Mend         string    `json:"mend,omitempty"`
+	Open         int       `json:"sessions_open"`
+	Configured   int       `json:"sessions_configured"`
+	Hung         int       `json:"sessions_hung"`
+	Manufacturer string    `json:"manufacturer,omitempty"`
+	Model        string    `json:"model,omitempty"`
+	Serial       string    `json:"serial,omitempty"`
+	Firmware     string    `json:"firmware,omitempty"`
+	Profile      string    `json:"profile"`
+	Pinned       bool      `json:"pinned"`
+	Production   bool      `json:"production"`
+	Notices      []string  `json:"notices"`
+}
+
+// Tokens answers PathTokens.
+type Tokens struct {
+	Tokens []Token `json:"tokens"`
+}
+
+// An Entry is one record of the register.
+type Entry struct {
+	ID         string   `json:"id"`
+	Class      string   `json:"class"`  // key or seal
+	Status     string   `json:"status"` // pending active suspended superseded cancelled invalid
+	Stage      string   `json:"stage"`  // the status without holds
+	Rev        uint64   `json:"rev"`
+	Title      string   `json:"title,omitempty"`
+	KeyType    string   `json:"key_type,omitempty"`
+	Algorithms []string `json:"algorithms"`
+	Token      string   `json:"token,omitempty"`
+	KeyID      string   `json:"key_id,omitempty"`     // CKA_ID in hex
+	PublicKey  string   `json:"public_key,omitempty"` // PEM
+	Origin     string   `json:"origin,omitempty"`     // ceremony or adopted
+	PolicyRev  uint32   `json:"policy_rev"`           // 0: none
+	Holds      []Hold   `json:"holds"`
+	Created    string   `json:"created"`
+	LastAct    uint64   `json:"last_act"` // event that recorded the last change
+	Transcript string   `json:"transcript,omitempty"`
+}
+
+// A Hold is one reason why an entry is suspended.
+type Hold struct {
+	ID        uint32 `json:"id"`
+	Authority string `json:"authority"`
+	Basis     string `json:"basis"`
+	From      string `json:"from"`
+	LiftBy    string `json:"lift_by"`
+}
+
+// Entries answers PathEntries.
+type Entries struct {
+	Entries []Entry `json:"entries"`
+}
+
+// A Policy answers PathEntries/{id}/policy.
+type Policy struct {
+	Entry  string      `json:"entry"`
+	Rev    uint32      `json:"rev"`
+	Text   string      `json:"text"`
+	Hash   string      `json:"hash"` // hex of SM3(text)
+	Users  []Principal `json:"users"`
+	Groups []Principal `json:"groups"`
+	Stale  []string    `json:"stale"` // names that no longer mean whom they meant: they allow nobody
+	Event  uint64      `json:"event"` // that recorded it
+}
+
+// A Principal is whom a name of a policy meant when the policy was set.
+type Principal struct {
+	Name string `json:"name,omitempty"`
+	ID   uint32 `json:"id"`
+}
+
+// An ActContext is what an act has to name besides what it does.
+type ActContext struct {
+	Appliance string    `json:"appliance"` // empty before init
+	Name      string    `json:"name"`
+	LogSize   uint64    `json:"log_size"`
+	LogRoot   string    `json:"log_root"`
+	Now       time.Time `json:"now"`
+}
+
+// An ActRequest submits an act with its content and signatures.
+type ActRequest struct {
+	Act        string      `json:"act"`     // canonical JSON, the bytes that are signed
+	Content    string      `json:"content"` // canonical JSON whose SM3 the act names
+	Signatures []Signature `json:"signatures"`
+}
+
+// A Signature is one officer's signature on an act.
+type Signature struct {
+	Form  string `json:"form"`
+	Value string `json:"value"`
+}
+
+// An ActResult says what an act has become.
+type ActResult struct {
+	Appliance string `json:"appliance"`
+	Event     uint64 `json:"event"`
+	Kind      string `json:"kind"`
+	Target    string `json:"target"`
+	Unsigned  bool   `json:"unsigned"` // authority: development
+	Mode      string `json:"mode"`
+	Entry     *Entry `json:"entry,omitempty"`
+}
+
+// Events answers PathEvents. Lines are the exact leaves of the log.
+type Events struct {
+	Lines []string `json:"lines"`
+	Next  uint64   `json:"next"` // from of the next page
+	Size  uint64   `json:"size"` // of the log
+	Root  string   `json:"root"` // at that size
+}
+
+// A Fault is the body of every answer that is not 200.
+type Fault struct {
+	Error Error `json:"error"`
+}
+
+// An Error is protocol.Error as JSON.
+type Error struct {
+	Code    uint32     `json:"code"`
+	Name    string     `json:"name"`
+	Message string     `json:"message"`
+	Field   string     `json:"field,omitempty"`
+	Rule    string     `json:"rule,omitempty"`
+	Retry   string     `json:"retry"` // never after now
+	After   *time.Time `json:"after,omitempty"`
+	AfterMS uint32     `json:"after_ms,omitempty"`
+	Event   *uint64    `json:"event,omitempty"`
+	Counted bool       `json:"counted,omitempty"`
+}
+
+var retryNames = map[protocol.Retry]string{
+	protocol.Retry_NEVER: "never", protocol.Retry_AFTER: "after", protocol.Retry_NOW: "now",
+}
+
+// NewError returns e as JSON says it.
+func NewError(e *protocol.Error) Error {
+	out := Error{
+		Code: e.GetCode(), Name: e.GetName(), Message: e.GetMessage(), Field: e.GetField(), Rule: e.GetRule(),
+		Retry: retryNames[e.GetRetry()], AfterMS: e.GetAfterMs(), Event: e.Event, Counted: e.GetCounted(),
+	}
+	if e.GetAfter() != nil {
+		at := e.GetAfter().AsTime()
+		out.After = &at
+	}
+	return out
+}
+
+// Protocol returns the error as the type that callers compare codes with.
+func (e Error) Protocol() *protocol.Error {
+	out := protocol.NewError(protocol.Code(e.Code), "%s", e.Message).WithField(e.Field).WithRule(e.Rule)
+	if e.After != nil {
+		out = out.RetryAt(*e.After)
+	}
+	if e.AfterMS != 0 {
+		out = out.RetryIn(time.Duration(e.AfterMS) * time.Millisecond)
+	}
+	out.Event, out.Counted = e.Event, e.Counted
+	return out
+}
