@@ -63,10 +63,7 @@ func Decide(p Bound, u Usage, r Request, at Instant) Decision {
 }
 
 func callers(q question) Decision {
-	if q.uids[q.request.UID] {
-		return allow
-	}
-	if slices.ContainsFunc(q.request.GIDs, func(gid uint32) bool { return q.gids[gid] }) {
+	if q.Names(q.request.UID, q.request.GIDs) {
 		return allow
 	}
 	return Decision{Reason: NotACaller, Rule: "callers", Need: "an account that the entry's policy allows: ask its security officers"}

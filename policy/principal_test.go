@@ -80,3 +80,23 @@ func TestAPairThatNoLongerMatchesAllowsNobody(t *testing.T) {
 		})
 	}
 }
+
+func TestNamesKnowsTheCallersOnly(t *testing.T) {
+	b, _ := mustBind(t, contracts)
+	tests := []struct {
+		uid  uint32
+		gids []uint32
+		want bool
+	}{
+		{1001, nil, true}, {20001, []uint32{7}, true}, {9, []uint32{7, 2001}, true}, {9, []uint32{30001}, true},
+		{9, nil, false}, {2001, nil, false}, {9, []uint32{1001, 20001}, false}, {0, []uint32{0}, false},
+	}
+	for _, tt := range tests {
+		if got := b.Names(tt.uid, tt.gids); got != tt.want {
+			t.Errorf("Names(%d, %v) = %v, want %v", tt.uid, tt.gids, got, tt.want)
+		}
+	}
+	if (Bound{}).Names(0, []uint32{0}) {
+		t.Error("the zero policy names root")
+	}
+}

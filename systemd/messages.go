@@ -12,7 +12,8 @@ type Message uint8
 
 // Append to the list and to records, never reorder or remove: site monitoring
 // matches the ids and names. catalog/ explains each in two languages, with the
-// fields named behind it here: send them all.
+// fields named behind it here: send them all, none empty, since journalctl -x
+// shows the bare name of a field that is not there.
 const (
 	DaemonStarted Message = iota + 1 // Version, Mode, Appliance
 	DaemonStopping
@@ -25,7 +26,7 @@ const (
 	PINLatched     // Token
 	ActApplied     // Act, Target, UID, Event
 	ActRefused     // Act, Target, UID, Reason
-	Refusals       // UID, Entry, Rule, Reason, Count, Event, Since
+	Refusals       // UID, Entry, Rule, Reason; Event of the first, Count and Since of the rest of its minute
 	Uses           // Entry, Count, Since
 	ClockTrouble   // Reason
 	ConfigWarning  // Key

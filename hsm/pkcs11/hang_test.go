@@ -36,7 +36,7 @@ func TestHungCallEndsWithItsCallerWhileOthersGoOn(t *testing.T) {
 	ref := r.key(d, algo.KeySM2)
 	other := r.key(d, algo.KeyP256)
 	r.token.Control(t, "C_Sign=hang*1")
-	hung := signing(d, ref, 50*time.Millisecond)
+	hung := signing(d, ref, 300*time.Millisecond)
 	select {
 	case err := <-hung:
 		if hsm.ClassOf(err) != hsm.ClassDeadline {
@@ -111,7 +111,7 @@ func TestWaitingForASessionIsBusy(t *testing.T) {
 	d := r.up()
 	ref := r.key(d, algo.KeySM2)
 	r.token.Control(t, "C_Sign=hang")
-	first := signing(d, ref, 100*time.Millisecond)
+	first := signing(d, ref, 300*time.Millisecond)
 	<-first // the only worker is held now
 	if err := <-signing(d, ref, 20*time.Millisecond); hsm.ClassOf(err) != hsm.ClassBusy {
 		t.Errorf("no free session: %v of class %v, want busy", err, hsm.ClassOf(err))
@@ -152,7 +152,7 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	r.await(d, hsm.StateUp)
 	ref := r.key(d, algo.KeySM2)
 	r.token.Control(t, "C_Sign=hang")
-	<-signing(d, ref, time.Millisecond)
+	<-signing(d, ref, patience)
 	if err := d.Close(); err == nil {
 		t.Error("Close finalised a module with a call inside it")
 	}

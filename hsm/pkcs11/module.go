@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -25,7 +26,7 @@ type module struct {
 	// nobody finalises it meanwhile. It is only ever tried for writing: one
 	// call that hangs must not stop the others.
 	calls sync.RWMutex
-	epoch int // number of C_Initialize calls; guarded by calls
+	epoch atomic.Int64 // number of times that C_Initialize made new state
 
 	mu    sync.Mutex // guards the rest, and is held while loading
 	ctx   *p11.Ctx   // nil until loaded, then fixed
@@ -64,9 +65,9 @@ func (m *module) release() {
 
 // enter is called before one or more calls into the library. It returns the
 // epoch: handles of another one mean nothing, or worse, something else.
-func (m *module) enter() int {
+func (m *module) enter() int64 {
 	m.calls.RLock()
-	return m.epoch
+	return m.epoch.Load()
 }
 
 func (m *module) leave() { m.calls.RUnlock() }
@@ -129,6 +130,9 @@ func (m *module) start() error {
 		return fmt.Errorf("initialising module %s: %w", m.path, called("C_Initialize", err))
 	}
 	m.ready, m.owned = true, !adopted
+	if !adopted {
+		m.epoch.Add(1)
+	}
 	return nil
 }
 
@@ -139,7 +143,6 @@ func (m *module) stop() {
 		m.ctx.Finalize() // it may have lost its state already; start will tell
 	}
 	m.ready, m.owned = false, false
-	m.epoch++
 }
 
 // close finalises the library when the last connection is gone. It is an

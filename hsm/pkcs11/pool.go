@@ -15,7 +15,7 @@ import (
 type pool struct {
 	token    *token
 	slot     slot
-	epoch    int      // of the module
+	epoch    int64    // of the module
 	warnings []string // for the status; guarded by token.mu
 
 	jobs   chan *job
@@ -31,7 +31,7 @@ type pool struct {
 	anchor p11.SessionHandle // 0: none; guarded by token.login
 }
 
-func newPool(t *token, s slot, epoch int) *pool {
+func newPool(t *token, s slot, epoch int64) *pool {
 	return &pool{
 		token: t, slot: s, epoch: epoch,
 		jobs: make(chan *job), done: make(chan struct{}), broken: make(chan error, 1),

@@ -33,8 +33,8 @@ func (t *Table) Has(key string) bool {
 	return t.node.fields[key] != nil
 }
 
-// LineOf returns the line of a key, or of the table where the key is absent.
-func (t *Table) LineOf(key string) int {
+// lineOf returns the line of a key, or of the table where the key is absent.
+func (t *Table) lineOf(key string) int {
 	if n := t.node.fields[key]; n != nil {
 		return n.line
 	}
@@ -45,7 +45,7 @@ func (t *Table) LineOf(key string) int {
 // what would be right. It counts as asking for the key.
 func (t *Table) Faultf(key, format string, args ...any) {
 	t.node.ask(key)
-	t.doc.faults.add(t.LineOf(key), join(t.path, key), fmt.Sprintf(format, args...))
+	t.doc.faults.add(t.lineOf(key), join(t.path, key), fmt.Sprintf(format, args...))
 }
 
 // TableFaultf records a fault of the table as a whole.

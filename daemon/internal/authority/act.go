@@ -11,6 +11,7 @@ import (
 
 	"github.com/emmansun/gmsm/sm3"
 
+	"signet/protocol"
 	"signet/protocol/canonical"
 )
 
@@ -22,6 +23,9 @@ const (
 	MaxActBytes     = 4 << 10
 	MaxContentBytes = 256 << 10
 )
+
+// maxTarget bounds the name of what an act changes, in bytes.
+const maxTarget = 128
 
 // Lifetime is how far ahead not_after may lie: a nonce is kept that long.
 const Lifetime = 7 * 24 * time.Hour
@@ -89,6 +93,10 @@ func (a Act) checkForm() error {
 	}
 	if _, ok := RuleOf(a.Kind); !ok {
 		return fmt.Errorf("kind %q is not in the table of acts", a.Kind)
+	}
+	// The target stands in the log for ever and on the screens of officers.
+	if fault := protocol.CheckText("target", a.Target, maxTarget); fault != nil {
+		return fault
 	}
 	if err := checkHex("content_sha", a.ContentSHA, sm3.Size); err != nil {
 		return err

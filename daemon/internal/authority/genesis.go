@@ -3,6 +3,7 @@ package authority
 import (
 	"fmt"
 
+	"signet/protocol"
 	"signet/protocol/canonical"
 )
 
@@ -26,11 +27,17 @@ type Genesis struct {
 	Deployment string `json:"deployment"` // owner, hosting or maker
 }
 
+// maxName bounds the appliance's name: that of a host, in bytes.
+const maxName = 253
+
 // ParseGenesis reads and checks the content of an init act.
 func ParseGenesis(content []byte) (Genesis, error) {
 	var g Genesis
 	if err := canonical.Unmarshal(content, &g); err != nil {
 		return Genesis{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if fault := protocol.CheckText("appliance", g.Appliance, maxName); fault != nil {
+		return Genesis{}, fmt.Errorf("%w: %w", ErrMalformed, fault)
 	}
 	switch {
 	case g.Appliance == "":

@@ -1,0 +1,154 @@
+package screen
+
+import (
+	"io"
+	"slices"
+	"strings"
+)
+
+// A Cell is one field of a table. Its text is cleaned when it is written.
+type Cell struct {
+	Text string
+	Tone Tone
+}
+
+// A Column has a heading, and may be one whose cells are never cut.
+type Column struct {
+	Heading string
+	Whole   bool
+}
+
+// A Table is rows under headings.
+type Table struct {
+	Columns []Column
+	rows    [][]Cell
+}
+
+// gap separates two columns.
+const gap = 2
+
+// Row adds a row, one cell for each column.
+func (t *Table) Row(cells ...Cell) { t.rows = append(t.rows, cells) }
+
+// Empty tells whether there are no rows.
+func (t *Table) Empty() bool { return len(t.rows) == 0 }
+
+// Write writes the table, each line at most Columns wide: the widest columns
+// are cut first, and those marked Whole only if nothing else is left.
+func (t *Table) Write(w io.Writer, p Paint) error {
+	widths := t.fit()
+	var b strings.Builder
+	headings := make([]Cell, len(t.Columns))
+	for i, c := range t.Columns {
+		headings[i] = Cell{c.Heading, Dim}
+	}
+	for _, row := range append([][]Cell{headings}, t.rows...) {
+		writeRow(&b, row, widths, p)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func writeRow(b *strings.Builder, row []Cell, widths []int, p Paint) {
+	for i, cell := range row {
+		text := Cut(Clean(cell.Text), widths[i])
+		b.WriteString(p.Text(cell.Tone, text))
+		if i < len(row)-1 { // no blanks at the end of a line
+			b.WriteString(strings.Repeat(" ", widths[i]-Width(text)+gap))
+		}
+	}
+	b.WriteByte('\n')
+}
+
+// fit returns the width of each column: what its cells need, less what has
+// to go for the line to fit.
+func (t *Table) fit() []int {
+	widths := t.natural()
+	over := gap*(len(widths)-1) - Columns
+	for _, w := range widths {
+		over += w
+	}
+	for _, whole := range []bool{false, true} {
+		for ; over > 0; over-- {
+			widest := t.widest(widths, whole)
+			if widest < 0 || widths[widest] <= 1 {
+				break
+			}
+			widths[widest]--
+		}
+	}
+	return widths
+}
+
+func (t *Table) natural() []int {
+	widths := make([]int, len(t.Columns))
+	for i, c := range t.Columns {
+		widths[i] = Width(c.Heading)
+	}
+	for _, row := range t.rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], Width(Clean(cell.Text)))
+		}
+	}
+	return widths
+}
+
+func (t *Table) widest(widths []int, whole bool) int {
+	widest := -1
+	for i, c := range t.Columns {
+		if c.Whole == whole && (widest < 0 || widths[i] > widths[widest]) {
+			widest = i
+		}
+	}
+	return widest
+}
+
+// A List is names with what they stand for, one below the other. Values are
+// wrapped, never cut.
+type List struct{ items []item }
+
+type item struct {
+	name  string
+	value Cell
+}
+
+// Add adds one item; an empty value is left out.
+func (l *List) Add(name string, value Cell) {
+	if value.Text != "" {
+		l.items = append(l.items, item{name, value})
+	}
+}
+
+// Write writes the list, each line at most Columns wide.
+func (l *List) Write(w io.Writer, p Paint) error {
+	names := 0
+	for _, it := range l.items {
+		names = max(names, Width(it.name))
+	}
+	var b strings.Builder
+	for _, it := range l.items {
+		lines := Wrap(Clean(it.value.Text), Columns-names-gap)
+		for i, line := range lines {
+			name := ""
+			if i == 0 {
+				name = it.name
+			}
+			b.WriteString(pad(name, names+gap) + p.Text(it.value.Tone, line) + "\n")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Indent writes text wrapped, each line behind that many blanks.
+func Indent(w io.Writer, blanks int, text string) error {
+	lines := Wrap(text, Columns-blanks)
+	margin := strings.Repeat(" ", blanks)
+	for i := range lines {
+		if lines[i] != "" {
+			lines[i] = margin + lines[i]
+		}
+	}
+	_, err := io.WriteString(w, strings.Join(slices.Concat(lines, []string{""}), "\n"))
+	return err
+}

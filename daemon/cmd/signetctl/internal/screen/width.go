@@ -1,0 +1,116 @@
+// Package screen writes for people at a terminal: text whose width is known,
+// tables that fit, colour where it is wanted, and nothing that a terminal
+// would obey.
+package screen
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/width"
+)
+
+// Columns is the width that everything for people fits.
+const Columns = 100
+
+// Clean returns s with all that is not a graphic character spelled out: an
+// escape sequence, a line end or a bidirectional override in a title must not
+// move the cursor, forge a line or make text read as something else.
+func Clean(s string) string {
+	if !strings.ContainsFunc(s, isUnsafe) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if isUnsafe(r) {
+			fmt.Fprintf(&b, "\\u%04x", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// isUnsafe is also true of U+FFFD, which is what bytes that are no UTF-8 read
+// as.
+func isUnsafe(r rune) bool { return !unicode.IsGraphic(r) || r == unicode.ReplacementChar }
+
+// Width is the number of columns that s takes: two for East Asian wide and
+// full-width characters (UAX #11), none for combining marks. Ambiguous ones
+// count as one, as terminals show them outside of legacy encodings.
+func Width(s string) int {
+	columns := 0
+	for _, r := range s {
+		columns += runeWidth(r)
+	}
+	return columns
+}
+
+func runeWidth(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me) {
+		return 0
+	}
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	}
+	return 1
+}
+
+const ellipsis = "…"
+
+// Cut returns s if it fits, else as much of its beginning as fits with an
+// ellipsis.
+func Cut(s string, columns int) string {
+	if Width(s) <= columns {
+		return s
+	}
+	if columns < 1 {
+		return ""
+	}
+	head, _ := split(s, columns-1)
+	return head + ellipsis
+}
+
+// Wrap breaks s into lines of at most that many columns (at least 2), at
+// blanks where there are some, else anywhere, as Chinese is. Line ends in s
+// stay.
+func Wrap(s string, columns int) []string {
+	var lines []string
+	for _, line := range strings.Split(s, "\n") {
+		lines = append(lines, wrapLine(line, columns)...)
+	}
+	return lines
+}
+
+func wrapLine(s string, columns int) []string {
+	var lines []string
+	for Width(s) > columns {
+		head, rest := split(s, columns)
+		if i := strings.LastIndexByte(head, ' '); i > 0 && !strings.HasPrefix(rest, " ") && strings.TrimSpace(head[:i]) != "" {
+			head, rest = s[:i], s[i:]
+		}
+		lines = append(lines, strings.TrimRight(head, " "))
+		s = strings.TrimLeft(rest, " ")
+	}
+	return append(lines, s)
+}
+
+// split cuts s before the first character that does not fit, but takes at
+// least one.
+func split(s string, columns int) (head, rest string) {
+	used := 0
+	for i, r := range s {
+		used += runeWidth(r)
+		if used > columns && i > 0 {
+			return s[:i], s[i:]
+		}
+	}
+	return s, ""
+}
+
+// pad fills s up to that many columns.
+func pad(s string, columns int) string {
+	return s + strings.Repeat(" ", max(columns-Width(s), 0))
+}
