@@ -146,7 +146,7 @@ func (c *conn) cancel(call uint64) {
 func (c *conn) call(ctx context.Context, f protocol.Frame) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.server.journal.Send(systemd.InternalError, fmt.Sprintf("answering %v panicked: %v\n%s", f.Method, r, debug.Stack()))
+			c.server.journal.Send(systemd.InternalError, fmt.Sprintf("answering %v panicked", f.Method), systemd.Cause(fmt.Errorf("%v\n%s", r, debug.Stack())))
 			c.answerError(f.Method, f.Call, protocol.NewError(protocol.Internal, ""))
 		}
 	}()

@@ -170,7 +170,9 @@ func become(uid, gid int, groups []int) {
 	call(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))
 }
 
-func (r *rig) path(parts ...string) string { return filepath.Join(append([]string{r.dir}, parts...)...) }
+func (r *rig) path(parts ...string) string {
+	return filepath.Join(append([]string{r.dir}, parts...)...)
+}
 
 func (r *rig) groups() Groups {
 	if isRoot() {
@@ -225,6 +227,7 @@ func (r *rig) start() {
 		}
 	})
 	options := r.options(d)
+	r.own(r.path("state"), r.path("run"))
 	var err error
 	as(daemonUID, daemonUID, nil, func() { r.server, err = New(options) })
 	if err != nil {
@@ -260,6 +263,23 @@ func (r *rig) start() {
 			r.Logf("journal:\n%s", r.journal)
 		}
 	})
+}
+
+// own gives what an earlier run left to the daemon's uid: in a test only New
+// runs as it, the goroutines that it starts are root's.
+func (r *rig) own(dirs ...string) {
+	r.Helper()
+	if !isRoot() {
+		return
+	}
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			return errors.Join(err, os.Lchown(path, daemonUID, -1))
+		})
+		if err != nil {
+			r.Fatal(err)
+		}
+	}
 }
 
 // checkLog reads back the whole store, as every test of it ends.

@@ -158,7 +158,7 @@ func (s *Server) sayMode(was, now condition) {
 	if now.reason != "" {
 		text += ": " + now.reason
 	}
-	s.journal.Send(systemd.ModeChanged, text, systemd.Mode(now.mode.String()), systemd.WasMode(was.mode.String()), systemd.Mend(now.mend))
+	s.journal.Send(systemd.ModeChanged, text, systemd.Mode(now.mode.String()), systemd.WasMode(was.mode.String()), systemd.Mend(orNone(now.mend)))
 	if err := systemd.Status(text); err != nil {
 		s.journal.Send(systemd.InternalError, "telling systemd the mode", systemd.Cause(err))
 	}
@@ -178,14 +178,11 @@ func (s *Server) adopt(a *appliance) {
 // TokensChanged sets serving or degraded by what the tokens are now. Drivers
 // call it from any goroutine.
 func (s *Server) TokensChanged() {
-	s.tokens.report()
-	now := condition{mode: Serving}
-	for _, t := range s.tokens.status() {
-		if t.State != hsm.StateUp {
-			now = condition{Degraded, fmt.Sprintf("token %s is %v: %s", t.Name, t.State, t.LastError), t.Mend}
-			break
-		}
+	if s.isStopping() {
+		return // tokens that are let go of are not down
 	}
+	s.tokens.report()
+	now := s.tokens.condition()
 	s.mu.Lock()
 	if s.open == nil {
 		s.mu.Unlock()
@@ -195,6 +192,21 @@ func (s *Server) TokensChanged() {
 	s.cond = now
 	s.mu.Unlock()
 	s.sayMode(was, now)
+}
+
+// orNone keeps a field of the journal from being empty: the catalog's text
+// would show its bare name.
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func (s *Server) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
 }
 
 func (s *Server) condition() condition {

@@ -54,6 +54,21 @@ func (t *tokens) status() []hsm.TokenStatus {
 	return all
 }
 
+// condition is serving, or degraded by the first token that is not up.
+func (t *tokens) condition() condition {
+	for _, s := range t.status() {
+		if s.State == hsm.StateUp {
+			continue
+		}
+		reason := fmt.Sprintf("token %s is %v", s.Name, s.State)
+		if s.LastError != "" {
+			reason += ": " + s.LastError
+		}
+		return condition{Degraded, reason, s.Mend}
+	}
+	return condition{mode: Serving}
+}
+
 // report tells the journal about every token that came up, went down or was
 // latched since the last report, once.
 func (t *tokens) report() {
@@ -69,7 +84,7 @@ func (t *tokens) report() {
 			t.journal.Send(systemd.TokenUp, "token "+s.Name+" is up", systemd.Token(s.Name))
 		case hsm.StateDown:
 			t.journal.Send(systemd.TokenDown, "token "+s.Name+" is down: "+s.LastError, systemd.Token(s.Name),
-				systemd.Cause(errors.New(s.LastError)), systemd.Mend(s.Mend))
+				systemd.Cause(errors.New(orNone(s.LastError))), systemd.Mend(orNone(s.Mend)))
 		case hsm.StateLatched:
 			t.journal.Send(systemd.PINLatched, "token "+s.Name+" is latched: "+s.LastError, systemd.Token(s.Name))
 		}

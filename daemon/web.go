@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func (s *Server) guard(which peopleSocket, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if p := recover(); p != nil {
-				s.journal.Send(systemd.InternalError, fmt.Sprintf("answering %s %s panicked: %v", r.Method, r.URL.Path, p))
+				s.journal.Send(systemd.InternalError, fmt.Sprintf("answering %s %s panicked", r.Method, r.URL.Path), systemd.Cause(fmt.Errorf("%v\n%s", p, debug.Stack())))
 				s.writeFault(w, protocol.NewError(protocol.Internal, ""))
 			}
 		}()

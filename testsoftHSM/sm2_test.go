@@ -125,8 +125,8 @@ func TestSM2KeysAreFoundByTheVendorsType(t *testing.T) {
 		{"vendor type", []*pkcs11.Attribute{private, pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, ckkSM2)}, sm2Keys},
 		{"vendor type and ID", []*pkcs11.Attribute{private, pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, ckkSM2), pkcs11.NewAttribute(pkcs11.CKA_ID, "c")}, sm2Keys[2:3]},
 		{"CKK_EC", []*pkcs11.Attribute{private, pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_EC)}, []pkcs11.ObjectHandle{p256}},
+		{"any type, after a search that hid SM2", []*pkcs11.Attribute{private}, append(slices.Clone(sm2Keys), p256)},
 		{"CKK_RSA", []*pkcs11.Attribute{private, pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_RSA)}, nil},
-		{"any type", []*pkcs11.Attribute{private}, append(slices.Clone(sm2Keys), p256)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := d.find(c.template...)
@@ -183,8 +183,8 @@ func TestOneSensitiveAttributeFailsTheWholeQuestion(t *testing.T) {
 	d := open(t, k, k.Shim)
 	key := d.generateSM2("a")
 	_, err := d.GetAttributeValue(d.s, key.priv, []*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_LOCAL, nil),
 		pkcs11.NewAttribute(pkcs11.CKA_VALUE, nil),
+		pkcs11.NewAttribute(pkcs11.CKA_LOCAL, nil),
 	})
 	wantCKR(t, "reading CKA_LOCAL and CKA_VALUE", err, pkcs11.CKR_ATTRIBUTE_SENSITIVE)
 }
@@ -320,6 +320,45 @@ func TestModuleSurvivesInitialiseAndFinalise(t *testing.T) {
 			d.must(d.SignInit(d.s, mech(ckmRaw), key.priv)) // left open over C_Finalize
 			d.must(d.Finalize())
 		}()
+	}
+}
+
+// SoftHSM2 gives out the same session numbers again after C_Finalize.
+func TestSignatureDoesNotOutliveFinalise(t *testing.T) {
+	k := testsofthsm.New(t)
+	d := open(t, k, k.Shim)
+	d.must(d.SignInit(d.s, mech(ckmRaw), d.generateSM2("a").priv))
+	before := d.s
+	d.must(d.Finalize())
+	d = open(t, k, k.Shim)
+	if d.s != before {
+		t.Fatalf("session %d, want the number %d again or this test shows nothing", d.s, before)
+	}
+	_, err := d.Sign(d.s, make([]byte, 32))
+	wantCKR(t, "C_Sign", err, pkcs11.CKR_OPERATION_NOT_INITIALIZED)
+}
+
+// One scalar in 256 is shorter than 32 bytes in SoftHSM2.
+func TestShortScalarSigns(t *testing.T) {
+	k := testsofthsm.New(t)
+	d := open(t, k, k.Shim)
+	k.Control(t, "lie=create")
+	scalar := append(make([]byte, 3), bytes.Repeat([]byte{7}, 29)...)
+	key, err := d.CreateObject(d.s, []*pkcs11.Attribute{
+		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY),
+		pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, ckkSM2),
+		pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, sm2OID),
+		pkcs11.NewAttribute(pkcs11.CKA_SIGN, true),
+		pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, false),
+		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, true),
+		pkcs11.NewAttribute(pkcs11.CKA_VALUE, scalar[3:]),
+	})
+	d.must(err)
+	private, err := sm2.NewPrivateKey(scalar)
+	d.must(err)
+	e := randomE(t)
+	if !sm2.VerifyASN1(&private.PublicKey, e, d.mustSign(ckmDER, key, e)) {
+		t.Error("signature does not verify")
 	}
 }
 

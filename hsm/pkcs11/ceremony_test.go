@@ -3,6 +3,7 @@ package pkcs11_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -156,17 +157,16 @@ func TestLyingModuleIsRefusedAndNothingIsLeft(t *testing.T) {
 	}
 }
 
-func TestHalvesMustBelongTogether(t *testing.T) {
+// A token that lies about the public key in both halves gets through the
+// ceremony; the first signature shows it, so the caller must try one.
+func TestFalsePublicKeyShowsWhenTheKeySigns(t *testing.T) {
 	r := newRig(t, 1)
 	r.config.Profile.SM2.PrivateECPoint = true
 	d := r.up()
 	r.token.Control(t, "profile.private_ec_point=yes", "lie=ec_point")
-	_, _, err := d.Generate(r.context(), "seals", hsm.Spec{Type: algo.KeySM2, Label: "k"})
-	if err == nil {
-		t.Error("Generate took a public key that is not the private key's")
-	}
-	if n := r.keysLeft(); n != 0 {
-		t.Errorf("%d key objects are left on the token", n)
+	ref := r.key(d, algo.KeySM2)
+	if err := signOnce(r.context(), d, ref, algo.SM2SM3); !errors.Is(err, algo.ErrSignature) {
+		t.Errorf("signing with a false public key: %v, want %v", err, algo.ErrSignature)
 	}
 }
 
@@ -222,17 +222,32 @@ func TestModuleThatRefusesAttributes(t *testing.T) {
 	if s := step(text, "CKA_MODIFIABLE of the private key"); s.Result != hsm.Noted || s.Value != "true" {
 		t.Errorf("step %+v: want true, noted", s)
 	}
-	r.config.Profile.Exclude = []string{"CKA_DERIVE", "CKA_DECRYPT", "CKA_SENSITIVE", "CKA_CLASS", "CKA_PRIVATE"}
+	r.config.Profile.Exclude = []string{"CKA_DERIVE", "CKA_DECRYPT", "CKA_CLASS", "CKA_PRIVATE"}
 	d = r.reopen(d)
 	r.await(d, hsm.StateUp)
 	ref, text, err := d.Generate(r.context(), "seals", hsm.Spec{Type: algo.KeyP256, Label: "b"})
 	if err != nil {
 		t.Fatalf("with excluded attributes: %v", err)
 	}
-	if s := step(text, "CKA_SENSITIVE of the private key"); s.Result != hsm.Held {
-		t.Errorf("step %+v: what is left out of the template is judged all the same", s)
+	if s := step(text, "CKA_DECRYPT of the private key"); s.Result != hsm.Noted {
+		t.Errorf("step %+v: want it noted", s)
 	}
 	r.signs(d, ref, algo.ECDSAP256SHA256)
+}
+
+// What is left out of the template is judged all the same: SoftHSM2 makes a
+// readable key if it is not told otherwise.
+func TestExcludingAnAttributeDoesNotLoosenTheCeremony(t *testing.T) {
+	r := newRig(t, 1)
+	r.config.Profile.Exclude = []string{"CKA_SENSITIVE"}
+	d := r.up()
+	_, _, err := d.Generate(r.context(), "seals", hsm.Spec{Type: algo.KeyP256, Label: "k"})
+	if err == nil || !strings.Contains(err.Error(), "CKA_SENSITIVE") {
+		t.Errorf("Generate: %v, want CKA_SENSITIVE refused", err)
+	}
+	if n := r.keysLeft(); n != 0 {
+		t.Errorf("%d key objects are left on the token", n)
+	}
 }
 
 func TestTokenWithoutWrappingProvesNothingAboutIt(t *testing.T) {

@@ -76,7 +76,7 @@ func Open(c Config) (*Driver, error) {
 	d := &Driver{
 		module: &module{path: c.Path, sha256: strings.ToLower(c.SHA256), env: c.Env},
 		stop:   make(chan struct{}),
-		linger: c.Profile.Deadlines.Sign,
+		linger: c.Profile.Deadlines.Sign + time.Second, // the second is for closing sessions
 	}
 	for _, t := range c.Tokens {
 		latch, err := hsm.NewLatch(c.LatchDir, t.Name)

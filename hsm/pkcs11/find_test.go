@@ -191,6 +191,33 @@ func TestKeysListsWhatItCannotUseWithItsFault(t *testing.T) {
 	}
 }
 
+// The halves of two keys under one id are no pair.
+func TestHalvesMustBelongTogether(t *testing.T) {
+	r := newRig(t, 1)
+	d := r.up()
+	ctx, slot := r.beside()
+	s, err := ctx.OpenSession(slot, p11.CKF_SERIAL_SESSION|p11.CKF_RW_SESSION)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ctx.CloseSession(s)
+	both := []*p11.Attribute{id("mixed"), p11.NewAttribute(p11.CKA_TOKEN, true)}
+	var pairs [2][2]p11.ObjectHandle
+	for i := range pairs {
+		pairs[i][0], pairs[i][1], err = ctx.GenerateKeyPair(s, []*p11.Mechanism{p11.NewMechanism(p11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil)},
+			append(both, p11.NewAttribute(p11.CKA_MODULUS_BITS, 2048), p11.NewAttribute(p11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1})), both)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.destroyObject(pairs[0][0])
+	r.destroyObject(pairs[1][1])
+	keys, err := d.Keys(r.context(), "seals")
+	if err != nil || len(keys) != 1 || !strings.Contains(keys[0].Fault, "different CKA_MODULUS") {
+		t.Errorf("Keys = %+v, %v: want one with halves that differ", keys, err)
+	}
+}
+
 func TestKeyThatWantsThePINEachTimeIsRefused(t *testing.T) {
 	r := newRig(t, 1)
 	d := r.up()

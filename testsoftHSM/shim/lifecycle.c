@@ -5,13 +5,6 @@
 #include "sessions.h"
 
 /* SoftHSM2 numbers its sessions anew after C_Finalize: none may survive it. */
-CK_RV sm2_Initialize(void *args)
-{
-	CK_RV rv = backend->C_Initialize(args);
-	if (rv == CKR_OK) sessions_forget_all();
-	return rv;
-}
-
 CK_RV sm2_Finalize(void *reserved)
 {
 	CK_RV rv = backend->C_Finalize(reserved);

@@ -22,7 +22,6 @@ static void build_lists(void)
 {
 	layer_two = *backend;
 	layer_two.C_GetFunctionList = C_GetFunctionList;
-	layer_two.C_Initialize = sm2_Initialize;
 	layer_two.C_Finalize = sm2_Finalize;
 	layer_two.C_CloseSession = sm2_CloseSession;
 	layer_two.C_CloseAllSessions = sm2_CloseAllSessions;

@@ -45,7 +45,6 @@ bool login_log_open(CK_USER_TYPE user, unsigned long *call);
 bool login_log_close(CK_USER_TYPE user, unsigned long call, CK_RV rv);
 
 /* Layer two. Each has the contract of the PKCS#11 function it is named after. */
-CK_RV sm2_Initialize(void *args);
 CK_RV sm2_Finalize(void *reserved);
 CK_RV sm2_CloseSession(CK_SESSION_HANDLE s);
 CK_RV sm2_CloseAllSessions(CK_SLOT_ID slot);

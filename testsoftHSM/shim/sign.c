@@ -52,7 +52,6 @@ static CK_RV load_key(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE key, struct signing 
 		return user ? CKR_KEY_HANDLE_INVALID : CKR_USER_NOT_LOGGED_IN;
 	if (what.half != SM2_PRIVATE) return CKR_KEY_TYPE_INCONSISTENT;
 	op->needs_login = object_flag(s, key, CKA_PRIVATE);
-	if (op->needs_login && !user) return CKR_USER_NOT_LOGGED_IN;
 	if (!object_flag(s, key, CKA_SIGN)) return CKR_KEY_FUNCTION_NOT_PERMITTED;
 	op->key = key;
 	/* Refused for a key that was not made through the shim: it is sensitive. */

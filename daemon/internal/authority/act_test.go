@@ -72,7 +72,10 @@ func TestParseActNamesTheFault(t *testing.T) {
 		"other zone":         {func(a *authority.Act) { a.NotAfter = "2026-11-22T19:51:00+08:00" }, "not_after"},
 		"fractions":          {func(a *authority.Act) { a.NotAfter = "2026-11-22T11:51:00.5Z" }, "not_after"},
 		"no such day":        {func(a *authority.Act) { a.NotAfter = "2026-02-30T11:51:00Z" }, "not_after"},
-		"too long":           {func(a *authority.Act) { a.Target = strings.Repeat("x", authority.MaxActBytes) }, "bytes"},
+		"long target":        {func(a *authority.Act) { a.Target = strings.Repeat("x", 129) }, "target"},
+		"too long": {func(a *authority.Act) {
+			a.Kind, a.Appliance = authority.Init, strings.Repeat("x", authority.MaxActBytes)
+		}, "at most 4096"},
 		"escape in target":   {func(a *authority.Act) { a.Target = "a\x1b[2J" }, "target"},
 		"override in target": {func(a *authority.Act) { a.Target = "a\u202eb" }, "target"},
 	} {

@@ -34,6 +34,12 @@ const (
 	Invalid    Stage = "invalid"
 )
 
+// final tells whether there is no way back from the stage.
+func (s Stage) final() bool { return s == Superseded || s == Cancelled || s == Invalid }
+
+// open tells whether acts may still change an entry of the stage.
+func (s Stage) open() bool { return s == Pending || s == Active }
+
 // Suspended is what Status says of an entry with holds.
 const Suspended = "suspended"
 
@@ -107,7 +113,7 @@ var ErrTransition = errors.New("illegal transition")
 // invalid, cancelled, superseded, suspended, then the stage.
 func (e Entry) Status() string {
 	switch {
-	case e.Stage == Invalid || e.Stage == Cancelled || e.Stage == Superseded:
+	case e.Stage.final():
 		return string(e.Stage)
 	case len(e.Holds) > 0:
 		return Suspended
@@ -142,7 +148,7 @@ func (e Entry) Activate() (Entry, error) {
 // Suspend adds a hold. A pending entry may be held too: it cannot then be
 // used when it becomes active.
 func (e Entry) Suspend(authority, basis string, at time.Time) (Entry, error) {
-	if e.Stage != Pending && e.Stage != Active {
+	if !e.Stage.open() {
 		return Entry{}, fmt.Errorf("%w: %s is %s and cannot be suspended", ErrTransition, e.ID, e.Status())
 	}
 	e = e.next()
@@ -155,6 +161,8 @@ func (e Entry) Suspend(authority, basis string, at time.Time) (Entry, error) {
 // Resume lifts one hold, or the only one if id is 0.
 func (e Entry) Resume(id uint32) (Entry, error) {
 	switch {
+	case !e.Stage.open():
+		return Entry{}, fmt.Errorf("%w: %s is %s and cannot be resumed", ErrTransition, e.ID, e.Status())
 	case len(e.Holds) == 0:
 		return Entry{}, fmt.Errorf("%w: %s is %s and has no hold to lift", ErrTransition, e.ID, e.Status())
 	case id == 0 && len(e.Holds) > 1:
@@ -174,7 +182,7 @@ func (e Entry) Resume(id uint32) (Entry, error) {
 
 // SetPolicy points the entry to a new revision of its policy.
 func (e Entry) SetPolicy(rev uint32) (Entry, error) {
-	if e.Stage != Pending && e.Stage != Active {
+	if !e.Stage.open() {
 		return Entry{}, fmt.Errorf("%w: %s is %s and takes no policy", ErrTransition, e.ID, e.Status())
 	}
 	if rev != e.PolicyRev+1 {
@@ -207,8 +215,10 @@ func Parse(data []byte) (Entry, error) {
 
 func (e Entry) check() error {
 	switch {
-	case e.ID == "" || e.Rev == 0 || e.Stage == "":
-		return fmt.Errorf("record %q: id, rev and stage are required", e.ID)
+	case e.ID == "" || e.Rev == 0:
+		return fmt.Errorf("record %q: id and rev are required", e.ID)
+	case !e.Stage.open() && !e.Stage.final():
+		return fmt.Errorf("record %s: stage %q: want pending, active, superseded, cancelled or invalid", e.ID, e.Stage)
 	case e.Class == ClassKey && (e.Key == nil || e.Seal != nil):
 		return fmt.Errorf("record %s: class key has a key and no seal", e.ID)
 	case e.Class == ClassSeal && (e.Seal == nil || e.Key != nil):
@@ -220,6 +230,18 @@ func (e Entry) check() error {
 		if _, _, err := e.Key.Parse(); err != nil {
 			return fmt.Errorf("record %s: %w", e.ID, err)
 		}
+	}
+	return e.checkHolds()
+}
+
+// checkHolds keeps hold numbers unique: an act that lifts one names it.
+func (e Entry) checkHolds() error {
+	last := uint32(0)
+	for _, h := range e.Holds {
+		if h.ID <= last || h.ID > e.LastHold {
+			return fmt.Errorf("record %s: hold %d after hold %d, the last is %d: want them in order, each once", e.ID, h.ID, last, e.LastHold)
+		}
+		last = h.ID
 	}
 	return nil
 }

@@ -1,0 +1,61 @@
+# make demo: the main job on real parts. make test: the tests. Both install
+# from Debian what they need, after saying so. The rest: make help.
+
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BIN = build/bin
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: deps ## signetd and signetctl, into build/bin
+	@mkdir -p $(BIN)
+	$(GO) build -o $(BIN)/signetd ./daemon/cmd/signetd
+	CGO_ENABLED=0 $(GO) build -o $(BIN)/signetctl ./daemon/cmd/signetctl
+
+.PHONY: demo
+demo: build ## makes keys, signs a file, verifies with openssl; results in build/demo
+	$(MAKE) -s -C testsoftHSM/shim OUT=$(CURDIR)/build/shim
+	$(GO) run ./testsoftHSM/demo
+
+.PHONY: test
+test: deps ## every test that takes less than minutes
+	$(GO) test -timeout 5m ./...
+
+.PHONY: race
+race: deps ## the same under the race detector
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: check
+check: deps ## format, vet, staticcheck, imports, generated code
+	testsoftHSM/deps check
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'check: gofmt would change these'; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) test -count=1 -run '^TestImports' ./daemon
+	$(GO) mod tidy -diff
+	protocol/check-generated
+
+.PHONY: proto
+proto: ## protocol/signet.pb.go from signet.proto
+	testsoftHSM/deps check
+	$(GO) generate ./protocol
+
+.PHONY: test-crash
+test-crash: deps ## kill -9 under load, a hundred times: no answered event is lost
+	$(GO) run ./testsoftHSM/crash -kills $(or $(KILLS),100)
+
+.PHONY: test-systemd
+test-systemd: deps ## installs into a real systemd in a container and uses it; needs root
+	testsoftHSM/deps systemd
+	systemd/test/run
+
+.PHONY: deps
+deps:
+	@testsoftHSM/deps test
+
+.PHONY: clean
+clean: ## removes build/
+	rm -rf build

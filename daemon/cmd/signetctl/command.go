@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"signet/protocol"
+)
+
+// A help is what a command says of itself.
+type help struct {
+	short   text
+	long    text
+	example string // commands to type; the same in every language
+}
+
+// root is the whole command line.
+func (p *program) root() *cobra.Command {
+	root := p.group("signetctl", helpRoot,
+		p.initialise(), p.status(),
+		p.group("token", helpToken, p.tokenList(), p.tokenStatus(), p.tokenClearPIN()),
+		p.group("key", helpKey, p.keyCreate(), p.keyList(), p.keyShow(), p.keyActivate(), p.keySuspend(), p.keyResume()),
+		p.group("seal", helpSeal, p.sealList()),
+		p.group("policy", helpPolicy, p.policySet(), p.policyShow()),
+		p.signCommand(),
+		p.group("log", helpLog, p.logList(), p.logShow()),
+		p.group("mode", helpMode, p.modeShow(), p.modeClear()),
+		p.completion())
+	p.addUnbuilt(root)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { p.printHelp(cmd) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagFault(err) })
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	root.Version = version()
+	root.SetVersionTemplate("signetctl {{.Version}}\n")
+	p.addFlags(root.PersistentFlags())
+	root.Flags().Bool("version", false, p.tr(flagVersion))
+	return root
+}
+
+func (p *program) addFlags(flags *pflag.FlagSet) {
+	flags.BoolP("help", "h", false, p.tr(flagHelp))
+	flags.BoolVar(&p.json, "json", false, p.tr(flagJSON))
+	flags.DurationVar(&p.timeout, "timeout", 0, p.tr(flagTimeout))
+	p.sign.addFlag(p, flags)
+	p.admin.addFlag(p, flags)
+	p.audit.addFlag(p, flags)
+}
+
+// command returns one verb. Upper-case words of use are its arguments, all
+// required; ENTRY and NAME are what the verb is about.
+func (p *program) command(use string, h help, run func(context.Context, []string) error) *cobra.Command {
+	want := strings.Fields(use)[1:]
+	return &cobra.Command{
+		Use: use, Short: p.tr(h.short), Long: p.tr(h.long), Example: h.example,
+		DisableFlagsInUseLine: true,
+		Args:                  func(_ *cobra.Command, args []string) error { return p.takeArguments(want, args) },
+		RunE:                  func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), args) },
+		ValidArgsFunction:     p.completeArgument(want),
+	}
+}
+
+func (p *program) takeArguments(want, args []string) error {
+	if len(args) != len(want) {
+		if len(want) == 0 {
+			return usage(msgNoArguments, strings.Join(args, " "))
+		}
+		return usage(msgArguments, len(want), strings.Join(want, " "), len(args))
+	}
+	for i, name := range want {
+		if name == "ENTRY" || name == "NAME" {
+			if protocol.CheckEntryID("", args[i]) != nil {
+				return usage(msgBadName, args[i], protocol.MaxEntryID)
+			}
+			p.subject = args[i]
+		}
+	}
+	return nil
+}
+
+// group returns a command that only has verbs below it. Without one it shows
+// its help, which is no success for a script.
+func (p *program) group(name string, h help, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: name, Short: p.tr(h.short), Long: p.tr(h.long), Example: h.example, Args: cobra.ArbitraryArgs}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			p.printHelp(cmd)
+			return usage(msgVerbMissing, cmd.CommandPath())
+		}
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return usage(msgVerbUnknownNear, cmd.CommandPath(), args[0], cmd.CommandPath()+" "+near[0])
+		}
+		return usage(msgVerbUnknown, cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+// flagFault says in the catalog's words what pflag found.
+func flagFault(err error) error {
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		name := unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			return usage(msgFlagUnknown, "-"+name)
+		}
+		return usage(msgFlagUnknown, "--"+name)
+	case errors.As(err, &missing):
+		return usage(msgFlagValueMissing, missing.GetFlag().Name)
+	case errors.As(err, &invalid):
+		return usage(msgFlagValue, invalid.GetValue(), invalid.GetFlag().Name, invalid.Unwrap())
+	}
+	return usage(msgFlagSyntax, err)
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"signet/daemon/cmd/signetctl/internal/screen"
+	"signet/protocol/admin"
+)
+
+// askEntries lists the entries of one class.
+func (p *program) askEntries(ctx context.Context, class string) (admin.Entries, error) {
+	all, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Entries, error) { return c.Entries(ctx) })
+	if err != nil {
+		return admin.Entries{}, err
+	}
+	of := admin.Entries{Entries: []admin.Entry{}}
+	for _, e := range all.Entries {
+		if e.Class == class {
+			of.Entries = append(of.Entries, e)
+		}
+	}
+	return of, nil
+}
+
+func (p *program) listEntries(ctx context.Context, class string, none text) error {
+	answer, err := p.askEntries(ctx, class)
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return p.printJSON(answer)
+	}
+	if len(answer.Entries) == 0 {
+		return p.say(none)
+	}
+	t := screen.Table{Columns: []screen.Column{
+		{Heading: p.tr(headEntry)}, {Heading: p.tr(headStatus), Whole: true}, {Heading: p.tr(headKeyType), Whole: true},
+		{Heading: p.tr(headToken)}, {Heading: p.tr(headPolicy), Whole: true}, {Heading: p.tr(headTitle)},
+	}}
+	for _, e := range answer.Entries {
+		t.Row(screen.Cell{Text: e.ID}, p.word(e.Status), screen.Cell{Text: e.KeyType}, screen.Cell{Text: e.Token},
+			p.policyRevision(e.PolicyRev), screen.Cell{Text: e.Title})
+	}
+	return t.Write(p.out, p.outPaint)
+}
+
+func (p *program) policyRevision(rev uint32) screen.Cell {
+	if rev == 0 {
+		return screen.Cell{Text: p.tr(msgNone), Tone: screen.Warn}
+	}
+	return screen.Cell{Text: p.tr(msgRevision, rev)}
+}
+
+// listEntry adds all that is known of an entry but its public key.
+func (p *program) listEntry(list *screen.List, e admin.Entry) {
+	list.Add(p.tr(headEntry), screen.Cell{Text: e.ID})
+	list.Add(p.tr(headTitle), screen.Cell{Text: e.Title})
+	list.Add(p.tr(labelClass), p.word(e.Class))
+	list.Add(p.tr(headStatus), p.word(e.Status))
+	for _, h := range e.Holds {
+		list.Add(p.tr(labelHold, h.ID), screen.Cell{Text: p.tr(msgHold, h.Basis, h.Authority, h.From, h.LiftBy), Tone: screen.Warn})
+	}
+	list.Add(p.tr(headPolicy), p.policyRevision(e.PolicyRev))
+	list.Add(p.tr(headKeyType), screen.Cell{Text: e.KeyType})
+	list.Add(p.tr(labelAlgorithms), screen.Cell{Text: strings.Join(e.Algorithms, ", ")})
+	list.Add(p.tr(headToken), screen.Cell{Text: e.Token})
+	list.Add(p.tr(labelKeyID), screen.Cell{Text: e.KeyID})
+	list.Add(p.tr(labelOrigin), p.word(e.Origin))
+	list.Add(p.tr(labelCreated), screen.Cell{Text: e.Created})
+	list.Add(p.tr(labelRevision), screen.Cell{Text: p.tr(msgRevisionBy, e.Rev, e.LastAct)})
+	list.Add(p.tr(labelTranscript), screen.Cell{Text: e.Transcript})
+}
+
+// showEntry shows one entry, with what is still missing before it can be
+// used.
+func (p *program) showEntry(e admin.Entry) error {
+	var list screen.List
+	p.listEntry(&list, e)
+	if err := list.Write(p.out, p.outPaint); err != nil {
+		return err
+	}
+	if e.PublicKey != "" {
+		if err := screen.Indent(p.out, 0, cleanLines(e.PublicKey)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case e.PolicyRev == 0:
+		return p.next(hintPolicySet, e.ID)
+	case e.Status == "pending":
+		return p.next(hintActivate, e.ID)
+	case e.Status == "suspended":
+		return p.next(hintResume, e.ID)
+	}
+	return nil
+}
+
+// cleanLines cleans a text that is meant to have line ends.
+func cleanLines(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i := range lines {
+		lines[i] = screen.Clean(strings.ReplaceAll(lines[i], "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"signet/daemon/cmd/signetctl/internal/screen"
+	"signet/protocol"
+	"signet/protocol/admin"
+	"signet/protocol/client"
+)
+
+// A fault is an error that signetctl itself found, in the catalog's words.
+// It wraps nothing: what it says is final.
+type fault struct {
+	status   int
+	what     text
+	args     []any
+	lines    []string // more about it, one a line
+	next     text     // what to type; zero: nothing
+	nextArgs []any
+}
+
+func (f *fault) Error() string { return f.what.in(english, f.args...) }
+
+// usage returns the fault of a command line or an input that is wrong.
+func usage(what text, args ...any) *fault {
+	return &fault{status: exitUsage, what: what, args: args}
+}
+
+// A report is an error as it is shown.
+type report struct {
+	status   int
+	sentence string
+	lines    []string
+	about    []string // code, rule, field, event
+	next     string
+	said     admin.Error
+}
+
+// fail shows err on standard error and returns the exit status.
+func (p *program) fail(err error) int {
+	r := p.report(err)
+	if p.json {
+		p.failJSON(r)
+		return r.status
+	}
+	screen.Indent(p.err, 0, p.errPaint.Text(screen.Bad, "signetctl: ")+r.sentence)
+	for _, line := range r.lines {
+		screen.Indent(p.err, 2, screen.Clean(line))
+	}
+	if len(r.about) > 0 {
+		screen.Indent(p.err, 2, strings.Join(r.about, "  "))
+	}
+	if r.next != "" {
+		screen.Indent(p.err, 2, p.tr(msgNext, r.next))
+	}
+	return r.status
+}
+
+// failJSON writes the error as the daemon's sockets of HTTP do, with the exit
+// status and the next command beside it.
+func (p *program) failJSON(r report) {
+	if r.said.Message == "" {
+		r.said.Message = strings.Join(append([]string{r.sentence}, r.lines...), "\n")
+	}
+	data, err := json.Marshal(struct {
+		Error admin.Error `json:"error"`
+		Exit  int         `json:"exit"`
+		Next  string      `json:"next,omitempty"`
+	}{r.said, r.status, r.next})
+	if err != nil {
+		return // of strings and numbers: cannot be
+	}
+	line := string(data)
+	if screen.IsTerminal(p.err) {
+		line = screen.CleanJSON(line)
+	}
+	fmt.Fprintln(p.err, line)
+}
+
+func (p *program) report(err error) report {
+	var own *fault
+	var said *protocol.Error
+	r := report{status: statusOf(err)}
+	switch {
+	case errors.As(err, &own):
+		r.sentence, r.lines = p.tr(own.what, own.args...), own.lines
+		r.next = p.tr(own.next, own.nextArgs...)
+	case errors.As(err, &said):
+		return p.reportSaid(r, said)
+	case errors.Is(err, client.ErrConnectionLost):
+		r.sentence, r.next = p.tr(msgLost, err), p.tr(hintRepeat)
+	case errors.Is(err, context.DeadlineExceeded):
+		r.status, r.sentence, r.next = exitUnreachable, p.tr(msgDeadline), p.tr(hintService)
+	default:
+		r.sentence = p.tr(msgUnexpected, err)
+	}
+	r.said = admin.Error{Name: exitNames[r.status], Retry: "never"}
+	return r
+}
+
+// exitNames are the names of errors that have no code of the table.
+var exitNames = [...]string{
+	exitUnexpected: "unexpected", exitUsage: "usage", exitRefused: "unsupported", exitLater: "later", exitMore: "more_signatures",
+	exitNotFound: "not_found", exitUnreachable: "unreachable", exitVerification: "verification_failed", exitHSM: "hsm",
+	exitConflict: "conflict",
+}
+
+// reportSaid shows the daemon's word: the catalog's sentence for its code,
+// then what this daemon added.
+func (p *program) reportSaid(r report, said *protocol.Error) report {
+	words, ok := codeTexts[protocol.Code(said.GetCode())]
+	if !ok {
+		words.what = msgUnknownCode
+	}
+	r.sentence = p.tr(words.what)
+	if said.GetMessage() != "" {
+		r.sentence = p.tr(msgDetail, words.what, said.GetMessage())
+	}
+	subject := p.subject
+	if subject == "" {
+		subject = "ENTRY"
+	}
+	r.next = strings.ReplaceAll(p.tr(words.next), "{entry}", subject)
+	r.about = p.aboutSaid(said)
+	r.said = admin.NewError(said)
+	return r
+}
+
+func (p *program) aboutSaid(said *protocol.Error) []string {
+	about := []string{p.tr(aboutCode, said.GetCode(), said.GetName())}
+	if said.GetField() != "" {
+		about = append(about, p.tr(aboutField, said.GetField()))
+	}
+	if said.GetRule() != "" {
+		about = append(about, p.tr(aboutRule, said.GetRule()))
+	}
+	if said.Event != nil {
+		about = append(about, p.tr(aboutEvent, said.GetEvent()))
+	}
+	return append(about, p.retryWords(said))
+}
+
+func (p *program) retryWords(said *protocol.Error) string {
+	switch {
+	case said.GetAfter() != nil:
+		return p.tr(retryAt, clock(said.GetAfter().AsTime()))
+	case said.GetAfterMs() != 0:
+		return p.tr(retryIn, time.Duration(said.GetAfterMs())*time.Millisecond)
+	case said.GetRetry() == protocol.Retry_AFTER:
+		return p.tr(retryLater)
+	case said.GetRetry() == protocol.Retry_NOW:
+		return p.tr(retryNow)
+	}
+	return p.tr(retryNever)
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"signet/daemon/internal/authority"
+	"signet/protocol/admin"
+	"signet/protocol/algo"
+)
+
+func (p *program) keyCreate() *cobra.Command {
+	var content authority.CreateKey
+	cmd := p.command("create ENTRY", helpKeyCreate, func(ctx context.Context, args []string) error {
+		if err := checkCreateKey(content); err != nil {
+			return err
+		}
+		result, err := p.act(ctx, authority.KeyCreate, args[0], content)
+		if err != nil {
+			return err
+		}
+		return p.done(result, hintPolicySet, args[0])
+	})
+	cmd.Flags().StringVar(&content.Token, "token", "", p.tr(flagToken))
+	cmd.Flags().StringVar(&content.Type, "type", "", p.tr(flagType))
+	cmd.Flags().StringVar(&content.Title, "title", "", p.tr(flagTitle))
+	return cmd
+}
+
+func checkCreateKey(content authority.CreateKey) error {
+	switch {
+	case content.Token == "":
+		return usage(msgTokenMissing)
+	case content.Type == "":
+		return usage(msgTypeMissing, fmt.Sprint(algo.KeyTypes()))
+	}
+	if _, err := content.KeyType(); err != nil {
+		return usage(msgBadKey, err)
+	}
+	return nil
+}
+
+func (p *program) keyList() *cobra.Command {
+	return p.command("list", helpKeyList, func(ctx context.Context, _ []string) error {
+		return p.listEntries(ctx, "key", msgNoKeys)
+	})
+}
+
+func (p *program) keyShow() *cobra.Command {
+	var publicKey string
+	var force bool
+	cmd := p.command("show ENTRY", helpKeyShow, func(ctx context.Context, args []string) error {
+		e, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Entry, error) { return c.Entry(ctx, args[0]) })
+		if err != nil {
+			return err
+		}
+		switch {
+		case publicKey != "":
+			return p.writePublicKey(e, publicKey, force)
+		case p.json:
+			return p.printJSON(e)
+		}
+		return p.showEntry(e)
+	})
+	cmd.Flags().StringVar(&publicKey, "public-key", "", p.tr(flagPublicKey))
+	cmd.Flags().BoolVar(&force, "force", false, p.tr(flagForce))
+	return cmd
+}
+
+// writePublicKey writes the key as PEM, after reading it: what is written is
+// a key of the entry's type or nothing.
+func (p *program) writePublicKey(e admin.Entry, path string, force bool) error {
+	pub, err := algo.ParsePublicKeyPEM([]byte(e.PublicKey))
+	if err != nil {
+		return fmt.Errorf("reading the public key of %s: %w", e.ID, err)
+	}
+	if path == "-" {
+		_, err := p.out.Write(pub.PEM())
+		return err
+	}
+	f, err := createFile(path, force)
+	if err != nil {
+		return err
+	}
+	defer f.discard()
+	if err := f.commit(pub.PEM()); err != nil {
+		return err
+	}
+	if p.json {
+		return p.printJSON(e)
+	}
+	return p.say(msgPublicKeyWritten, pub.Type().String(), e.ID, path)
+}
+
+func (p *program) keyActivate() *cobra.Command {
+	return p.command("activate ENTRY", helpKeyActivate, func(ctx context.Context, args []string) error {
+		result, err := p.act(ctx, authority.EntryActivate, args[0], authority.Nothing{})
+		if err != nil {
+			return err
+		}
+		return p.done(result, hintSign, args[0])
+	})
+}
+
+func (p *program) keySuspend() *cobra.Command {
+	var content authority.Suspend
+	cmd := p.command("suspend ENTRY", helpKeySuspend, func(ctx context.Context, args []string) error {
+		if content.Basis == "" {
+			return usage(msgWhyMissing)
+		}
+		if err := content.Check(); err != nil {
+			return usage(msgBadWhy, err)
+		}
+		result, err := p.act(ctx, authority.EntrySuspend, args[0], content)
+		if err != nil {
+			return err
+		}
+		return p.done(result, hintResume, args[0])
+	})
+	cmd.Flags().StringVar(&content.Basis, "why", "", p.tr(flagWhy))
+	return cmd
+}
+
+func (p *program) keyResume() *cobra.Command {
+	var content authority.Resume
+	cmd := p.command("resume ENTRY", helpKeyResume, func(ctx context.Context, args []string) error {
+		result, err := p.act(ctx, authority.EntryResume, args[0], content)
+		if err != nil {
+			return err
+		}
+		return p.done(result, hintShow, args[0])
+	})
+	cmd.Flags().Uint32Var(&content.Hold, "hold", 0, p.tr(flagHold))
+	return cmd
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// An outFile is a file that appears whole or not at all. It is opened before
+// anything is asked of the daemon, so that no use of a key is spent on a
+// directory that cannot be written.
+type outFile struct {
+	temp  *os.File
+	path  string
+	force bool
+}
+
+// createFile makes room for path. An existing file is a fault unless force is
+// set, and stays as it is until commit.
+func createFile(path string, force bool) (*outFile, error) {
+	if _, err := os.Lstat(path); err == nil && !force {
+		return nil, usage(msgFileExists, path)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, usage(msgFileWrite, path, err)
+	}
+	return &outFile{temp: temp, path: path, force: force}, nil
+}
+
+// commit writes the file and puts it in its place.
+func (f *outFile) commit(data []byte) error {
+	if err := f.write(data); err != nil {
+		return usage(msgFileWrite, f.path, err)
+	}
+	err := f.rename()
+	if errors.Is(err, fs.ErrExist) {
+		return usage(msgFileExists, f.path)
+	}
+	if err != nil {
+		return usage(msgFileWrite, f.path, err)
+	}
+	return nil
+}
+
+// write gives the file the mode of public things: signatures and public keys
+// are for others to read.
+func (f *outFile) write(data []byte) error {
+	_, err := f.temp.Write(data)
+	return errors.Join(err, f.temp.Chmod(0o644), f.temp.Sync(), f.temp.Close())
+}
+
+// rename does not replace a file that came into being meanwhile. Where the
+// file system cannot promise that, looking again is the best there is.
+func (f *outFile) rename() error {
+	if f.force {
+		return os.Rename(f.temp.Name(), f.path)
+	}
+	err := unix.Renameat2(unix.AT_FDCWD, f.temp.Name(), unix.AT_FDCWD, f.path, unix.RENAME_NOREPLACE)
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+		return err
+	}
+	if _, err := os.Lstat(f.path); err == nil {
+		return fmt.Errorf("%s: %w", f.path, fs.ErrExist)
+	}
+	return os.Rename(f.temp.Name(), f.path)
+}
+
+// discard lets go of a file that was not committed.
+func (f *outFile) discard() {
+	f.temp.Close()
+	os.Remove(f.temp.Name()) // gone already after commit
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signet/daemon/cmd/signetctl/internal/screen"
+	"signet/daemon/internal/authority"
+	"signet/policy"
+	"signet/protocol/admin"
+)
+
+func (p *program) policySet() *cobra.Command {
+	return p.command("set ENTRY FILE", helpPolicySet, func(ctx context.Context, args []string) error {
+		source, err := p.readPolicy(args[1])
+		if err != nil {
+			return err
+		}
+		result, err := p.act(ctx, authority.PolicySet, args[0], authority.SetPolicy{Text: source})
+		if err != nil {
+			return err
+		}
+		next, about := hintPolicyShow, args[0]
+		if result.Entry != nil && result.Entry.Status == "pending" {
+			next = hintActivate
+		}
+		return p.done(result, next, about)
+	})
+}
+
+// readPolicy reads a policy and refuses it with all its faults, before an
+// officer signs it.
+func (p *program) readPolicy(path string) (string, error) {
+	source, err := p.readAll(path, policy.MaxText)
+	if err != nil {
+		return "", err
+	}
+	if _, err := policy.Parse(source); err != nil {
+		faults := usage(msgBadPolicy, path)
+		faults.lines = strings.Split(err.Error(), "\n")
+		return "", faults
+	}
+	return string(source), nil
+}
+
+// readAll reads a file of at most limit bytes, or standard input for "-".
+func (p *program) readAll(path string, limit int64) ([]byte, error) {
+	f, err := p.open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return nil, usage(msgFileRead, err)
+	case int64(len(data)) > limit:
+		return nil, usage(msgFileTooLarge, path, limit)
+	}
+	return data, nil
+}
+
+// open opens a file, or standard input for "-".
+func (p *program) open(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(p.in), nil
+	}
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, usage(msgFileMissing, path)
+	case err != nil:
+		return nil, usage(msgFileRead, err)
+	}
+	return f, nil
+}
+
+func (p *program) policyShow() *cobra.Command {
+	return p.command("show ENTRY", helpPolicyShow, func(ctx context.Context, args []string) error {
+		answer, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Policy, error) { return c.Policy(ctx, args[0]) })
+		if err != nil {
+			return err
+		}
+		if p.json {
+			return p.printJSON(answer)
+		}
+		return p.showPolicy(answer)
+	})
+}
+
+// showPolicy writes the text last, and as it is but for control characters:
+// what stands above is comment in TOML, so the whole can be edited and set.
+func (p *program) showPolicy(answer admin.Policy) error {
+	var b strings.Builder
+	var list screen.List
+	list.Add(p.tr(headEntry), screen.Cell{Text: answer.Entry})
+	list.Add(p.tr(labelRevision), screen.Cell{Text: p.tr(msgRevisionBy, answer.Rev, answer.Event)})
+	list.Add("SM3", screen.Cell{Text: answer.Hash})
+	list.Add(p.tr(labelUsers), screen.Cell{Text: principals(answer.Users)})
+	list.Add(p.tr(labelGroups), screen.Cell{Text: principals(answer.Groups)})
+	for _, stale := range answer.Stale {
+		list.Add(p.tr(labelStale), screen.Cell{Text: stale})
+	}
+	if err := list.Write(&b, screen.Paint{}); err != nil {
+		return err
+	}
+	head := "# " + strings.ReplaceAll(strings.TrimRight(b.String(), "\n"), "\n", "\n# ")
+	_, err := io.WriteString(p.out, head+"\n\n"+cleanLines(answer.Text)+"\n")
+	return err
+}
+
+func principals(all []admin.Principal) string {
+	names := make([]string, len(all))
+	for i, a := range all {
+		names[i] = policy.Principal{Name: a.Name, ID: a.ID}.String()
+	}
+	return strings.Join(names, ", ")
+}
