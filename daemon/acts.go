@@ -199,6 +199,9 @@ func (a *appliance) actEvent(sub submission) *audit.Event {
 // refuseAct records a refused act, counted like every refusal.
 func (a *appliance) refuseAct(sub submission, err error) *protocol.Error {
 	answer := a.actError(err)
+	if errors.Is(err, errClockJumped) {
+		return answer // nothing is recorded with a time that cannot be trusted
+	}
 	e := a.actEvent(sub)
 	e.Refuse(answer.Name, ruleAct)
 	answer = a.refuse(refusal{sub.who.UID, e.Entry, ruleAct + "." + string(sub.act.Kind), answer.Name}, e, nil, answer)

@@ -40,20 +40,29 @@ func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
 // reopen lets go of what a failed sync left and opens the store. bbolt holds
 // its lock by descriptor, so the old one has to go first.
 func (s *Server) reopen() (*appliance, error) {
-	s.mu.Lock()
-	old := s.poisoned
-	s.poisoned = nil
-	s.mu.Unlock()
-	if old != nil {
-		if err := old.store.Close(); err != nil {
-			return nil, fmt.Errorf("letting go of the store: %w", err)
-		}
+	if err := s.letGoPoisoned(); err != nil {
+		return nil, err
 	}
 	m, err := readMarker(s.stateDir)
 	if err != nil {
 		return nil, err
 	}
 	return s.openAppliance(m)
+}
+
+// letGoPoisoned closes what a failed sync left, which writes nothing.
+func (s *Server) letGoPoisoned() error {
+	s.mu.Lock()
+	old := s.poisoned
+	s.poisoned = nil
+	s.mu.Unlock()
+	if old == nil {
+		return nil
+	}
+	if err := old.store.Close(); err != nil {
+		return fmt.Errorf("letting go of the store: %w", err)
+	}
+	return nil
 }
 
 // clear judges the act and records it.

@@ -85,6 +85,19 @@ func (c *clock) observe(at time.Time) {
 	c.offset, c.known, c.jumped = offset, true, false
 }
 
+// recording is the time for the field recorded: none while the clock cannot be
+// trusted, so that the committer stays at the last event's.
+func (c *clock) recording() time.Time {
+	at := c.from.Real()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.observe(at)
+	if c.jumped {
+		return time.Time{}
+	}
+	return at
+}
+
 // accept takes the time as it is.
 func (c *clock) accept() {
 	c.mu.Lock()

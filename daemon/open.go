@@ -82,7 +82,7 @@ func (s *Server) storePath() string { return filepath.Join(s.stateDir, storeName
 func (s *Server) openAppliance(m *marker) (*appliance, error) {
 	var a *appliance
 	st, err := store.Open(s.storePath(), store.Options{
-		Now:       s.sources.Real,
+		Now:       s.clock.recording,
 		Committed: func(c *store.Commit) { s.committed(a, c) },
 		Poisoned:  s.poison,
 		MaxSize:   s.maxSize,
@@ -112,7 +112,7 @@ func (s *Server) newAppliance(st *store.Store, m *marker) (*appliance, error) {
 		return nil, err
 	}
 	return &appliance{
-		id: st.Appliance(), genesis: genesis, store: st, book: b, clock: newClock(s.sources), ledger: newLedger(),
+		id: st.Appliance(), genesis: genesis, store: st, book: b, clock: s.clock, ledger: newLedger(),
 		flights: newFlights(), tokens: s.tokens, summary: newSummary(), journal: s.journal,
 	}, nil
 }

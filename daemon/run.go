@@ -104,7 +104,7 @@ func (s *Server) stop(sockets Sockets, web *web, stopTicking func()) error {
 			s.writeMarker(a)
 		}
 	}
-	errs = append(errs, s.tokens.close(), s.lock.Release())
+	errs = append(errs, s.letGoPoisoned(), s.tokens.close(), s.lock.Release())
 	return errors.Join(errs...)
 }
 

@@ -65,6 +65,7 @@ type Server struct {
 	tokens     *tokens
 	journal    *systemd.Journal
 	sources    Sources
+	clock      *clock
 	version    string
 	started    time.Time
 	lock       *store.Lock
@@ -111,7 +112,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		name: o.Name, stateDir: o.State, runtimeDir: o.Runtime, maxSize: int(o.MaxSize), anchorEach: o.AnchorEach,
-		limits: o.Limits, groups: o.Groups, tokens: t, journal: o.Journal, sources: o.Sources, version: o.Version,
+		limits: o.Limits, groups: o.Groups, tokens: t, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources), version: o.Version,
 		started: o.Sources.Real(), lock: lock, warnings: slices.Clone(o.Warnings),
 		conns: map[*conn]struct{}{}, perUID: map[uint32]*load{},
 	}

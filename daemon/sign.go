@@ -215,6 +215,9 @@ func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
 	if len(u.items) > 1 {
 		answer.Field = fmt.Sprintf("inputs[%d]", it.index)
 	}
+	if d.Reason == policy.ClockJumped {
+		return answer // nothing is recorded with a time that cannot be trusted
+	}
 	e := u.refusalEvent(it, d.Reason.String(), d.Rule)
 	return u.refuse(refusal{u.who.UID, u.req.Entry, d.Rule, answer.Name}, e, it.private, answer)
 }

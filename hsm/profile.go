@@ -41,7 +41,7 @@ type SM2Profile struct {
 	SignRawE       uint // CKM_... that signs the 32 bytes of e as they are
 	Signature      algo.Format
 	Point          PointForm
-	PrivateECPoint bool // the private half has CKA_EC_POINT too
+	PrivateECPoint bool // the private half may have CKA_EC_POINT too: compare it
 }
 
 // Supported tells whether the module does SM2.
@@ -167,16 +167,18 @@ var excludable = []string{
 }
 
 func readExclude(root *stricttoml.Table) []string {
-	names := root.StringsOr("exclude")
-	for i, name := range names {
+	var names []string
+	for _, v := range root.OptionalValues("exclude") {
+		name, ok := v.Text()
 		switch {
-		case name == "": // has its fault already, or is an empty string
-			root.ItemFaultf("exclude", i, "is empty: want the name of an attribute")
+		case !ok:
+			v.Faultf("is %s: want a string", v.Kind())
 		case !slices.Contains(excludable, name):
-			root.ItemFaultf("exclude", i, "is %s: want one of %s", stricttoml.Quote(name), strings.Join(excludable, ", "))
-		case slices.Contains(names[:i], name):
-			root.ItemFaultf("exclude", i, "is %s a second time", name)
+			v.Faultf("is %s: want one of %s", stricttoml.Quote(name), strings.Join(excludable, ", "))
+		case slices.Contains(names, name):
+			v.Faultf("is %s a second time", name)
 		}
+		names = append(names, name)
 	}
 	return names
 }

@@ -11,13 +11,17 @@ const redacted = "redacted"
 // A Secret holds a PIN. However it is printed, encoded or logged, it shows as
 // "redacted".
 //
-// The bytes lie behind a pointer because fmt does not call methods on
-// unexported fields: a Secret inside another struct then prints an address,
-// not the PIN. Copies of a Secret share the bytes.
-type Secret struct{ held *[]byte }
+// The bytes lie two pointers deep because fmt does not call methods on
+// unexported fields, and with a verb that does not fit (%s of a struct) follows
+// one pointer: a Secret inside another struct so prints an address, never the
+// PIN. Copies of a Secret share the bytes.
+type Secret struct{ held **[]byte }
 
 // NewSecret takes over b: the caller must not keep it.
-func NewSecret(b []byte) Secret { return Secret{&b} }
+func NewSecret(b []byte) Secret {
+	p := &b
+	return Secret{&p}
+}
 
 // Bytes returns the secret itself, nil after Wipe. The caller must not keep
 // or change it.
@@ -25,7 +29,7 @@ func (s Secret) Bytes() []byte {
 	if s.held == nil {
 		return nil
 	}
-	return *s.held
+	return **s.held
 }
 
 // IsZero tells whether there is no secret, or no longer one.
@@ -37,8 +41,8 @@ func (s Secret) Wipe() {
 	if s.held == nil {
 		return
 	}
-	clear(*s.held)
-	*s.held = nil
+	clear(**s.held)
+	**s.held = nil
 }
 
 func (s Secret) String() string               { return redacted }

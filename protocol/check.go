@@ -238,10 +238,7 @@ func checkInput(field string, a algo.Algorithm, in *Input) *Error {
 		}
 		return checkLength(field+".sm2_e", len(v.Sm2E), 32)
 	case *Input_Message:
-		if n := len(v.Message); n == 0 || n > MaxMessage {
-			return fieldError(TooLarge, field+".message", "%d bytes: want 1 to %d; send a digest of what is longer", n, MaxMessage)
-		}
-		return nil
+		return checkMessageSize(field+".message", len(v.Message))
 	case *Input_DigestAsMessage:
 		if a != algo.SM2SM3 {
 			return fieldError(InputKindRequired, field+".digest_as_message", "digest_as_message is for SM2-SM3: %v signs digest or message", a)
@@ -249,6 +246,16 @@ func checkInput(field string, a algo.Algorithm, in *Input) *Error {
 		return checkLength(field+".digest_as_message", len(v.DigestAsMessage), 32)
 	}
 	return fieldError(Malformed, field, "no value: give digest, sm2_e or message")
+}
+
+func checkMessageSize(field string, n int) *Error {
+	switch {
+	case n == 0:
+		return fieldError(Malformed, field, "empty: give the bytes to sign")
+	case n > MaxMessage:
+		return fieldError(TooLarge, field, "%d bytes: want at most %d; send a digest of what is longer, or e", n, MaxMessage)
+	}
+	return nil
 }
 
 func checkDigest(field string, a algo.Algorithm, n int) *Error {

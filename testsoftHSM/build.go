@@ -33,7 +33,7 @@ var buildShim = sync.OnceValues(func() (products, error) {
 	if err != nil {
 		return products{}, fmt.Errorf("building the SM2 shim: %w: set HOME or XDG_CACHE_HOME", err)
 	}
-	sum, err := sourceHash()
+	sum, err := hashFiles(shimSource)
 	if err != nil {
 		return products{}, fmt.Errorf("building the SM2 shim: %w", err)
 	}
@@ -47,14 +47,14 @@ var buildShim = sync.OnceValues(func() (products, error) {
 	}, nil
 })
 
-// sourceHash is over names and contents, in the order of the names.
-func sourceHash() (string, error) {
+// hashFiles is over names and contents, in the order of the names.
+func hashFiles(files fs.FS) (string, error) {
 	h := sha256.New()
-	err := fs.WalkDir(shimSource, ".", func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		text, err := shimSource.ReadFile(path)
+		text, err := fs.ReadFile(files, path)
 		fmt.Fprintf(h, "%s %d\n%s", path, len(text), text)
 		return err
 	})

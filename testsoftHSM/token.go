@@ -20,8 +20,8 @@ import (
 	"strings"
 )
 
-// MaxLabel is the longest label of a token, in bytes (CK_TOKEN_INFO).
-const MaxLabel = 32
+// maxLabel is the longest label of a token, in bytes (CK_TOKEN_INFO).
+const maxLabel = 32
 
 // A Token is an initialised SoftHSM2 token. Its PINs are plain strings because
 // it holds no key that matters; nothing outside tests may do the same.
@@ -38,8 +38,7 @@ type Token struct {
 	// environment. New sets it for the test's own process.
 	Env map[string]string
 
-	dir     string
-	control *controlFile // one for all tokens of the store
+	dir string // of the store
 }
 
 // Create makes dir, if it is not there, and in it a token store with one
@@ -59,17 +58,16 @@ func Create(dir, label string) (*Token, error) {
 		return nil, err
 	}
 	k := &Token{
-		Module:  module,
-		Shim:    built.shim,
-		Conf:    filepath.Join(dir, "softhsm2.conf"),
-		dir:     dir,
-		control: &controlFile{path: filepath.Join(dir, "control")},
+		Module: module,
+		Shim:   built.shim,
+		Conf:   filepath.Join(dir, "softhsm2.conf"),
+		dir:    dir,
 	}
 	k.Env = map[string]string{
 		"SOFTHSM2_CONF":         k.Conf,
 		"SIGNET_SHIM_TEST_ONLY": "1",
 		"SIGNET_SHIM_BACKEND":   k.Module,
-		"SIGNET_SHIM_CONTROL":   k.control.path,
+		"SIGNET_SHIM_CONTROL":   filepath.Join(dir, "control"),
 		"SIGNET_SHIM_LOGIN_LOG": filepath.Join(dir, "logins"),
 	}
 	if err := k.createStore(); err != nil {
@@ -100,7 +98,8 @@ func (k *Token) Environ() []string {
 
 // Chown gives the store to another user, for a daemon that runs as one, with a
 // copy of the shim: the shared one may lie in a home directory that this user
-// cannot enter. Shim names the copy from then on. Needs root.
+// cannot enter. Shim names the copy from then on, in this Token; others of the
+// store that Add made before keep the old name. Needs root.
 func (k *Token) Chown(uid, gid int) error {
 	own := filepath.Join(k.dir, filepath.Base(k.Shim))
 	if own != k.Shim {
@@ -138,8 +137,8 @@ func (k *Token) createStore() error {
 // init runs in a process of its own, so that the caller's may load the module
 // with another configuration or not at all.
 func (k *Token) init(inittoken, label string) error {
-	if label == "" || len(label) > MaxLabel {
-		return fmt.Errorf("initialising token %q: a label has 1 to %d bytes, this has %d", label, MaxLabel, len(label))
+	if label == "" || len(label) > maxLabel {
+		return fmt.Errorf("initialising token %q: a label has 1 to %d bytes, this has %d", label, maxLabel, len(label))
 	}
 	k.Label, k.PIN, k.SOPIN = label, rand.Text(), rand.Text()
 	cmd := exec.Command(inittoken, k.Module, label)

@@ -265,6 +265,7 @@ func TestProfilesOfOtherVendors(t *testing.T) {
 		{"bare point", []string{"profile.ec_point=xy"}, func(p *hsm.SM2Profile) { p.Point = hsm.PointXY }},
 		{"any point", []string{"profile.ec_point=xy"}, func(*hsm.SM2Profile) {}},
 		{"point on both halves", []string{"profile.private_ec_point=yes"}, func(p *hsm.SM2Profile) { p.PrivateECPoint = true }},
+		{"point on the public half only", nil, func(p *hsm.SM2Profile) { p.PrivateECPoint = true }},
 		{"DER", nil, func(p *hsm.SM2Profile) { p.SignRawE, p.Signature = 0x80008104, algo.FormatDER }},
 		{"malformed DER", []string{"sign=malformed-der"}, func(p *hsm.SM2Profile) { p.SignRawE = 0x80008104 }},
 		{"other numbers", []string{"profile.key_type=0x80000099", "profile.keygen=0x80009001", "profile.sign_raw=0x80008000"},
@@ -293,7 +294,6 @@ func TestProfileThatDoesNotFitIsNoticed(t *testing.T) {
 		{"signature form", func(p *hsm.SM2Profile) { p.Signature = algo.FormatDER }, hsm.ClassAnswer},
 		{"key type", func(p *hsm.SM2Profile) { p.KeyType = 0x80000005 }, hsm.ClassMismatch},
 		{"mechanism", func(p *hsm.SM2Profile) { p.SignRawE = 0x80008106 }, hsm.ClassRequest},
-		{"no point on the private half", func(p *hsm.SM2Profile) { p.PrivateECPoint = true }, hsm.ClassRequest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, 1)

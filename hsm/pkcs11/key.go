@@ -130,12 +130,10 @@ func (s *session) belongs(found pair, public algo.PublicKey) error {
 	if mine != other {
 		return refuse(hsm.ClassMismatch, "the halves have different CKA_KEY_TYPE: private 0x%X, public 0x%X", mine, other)
 	}
-	switch attribute := s.shared(public.Type()); attribute {
-	case 0:
-		return nil
-	default:
+	if attribute := s.shared(public.Type()); attribute != 0 {
 		return s.same(found, attribute)
 	}
+	return nil
 }
 
 // shared is an attribute that both halves of such a key have, 0 if none.
@@ -151,9 +149,11 @@ func (s *session) shared(typ algo.KeyType) uint {
 	return 0
 }
 
+// same compares the attribute if the private half tells it: vendors' private
+// SM2 keys have a point when they were imported, and perhaps not else.
 func (s *session) same(found pair, attribute uint) error {
-	mine, err := s.bytes(found.private, attribute)
-	if err != nil {
+	mine, err := s.told(found.private, attribute)
+	if err != nil || mine == nil {
 		return err
 	}
 	other, err := s.bytes(found.public, attribute)

@@ -47,14 +47,13 @@ void control_attach(void)
 }
 
 /*
- * The inode is compared because the file is replaced by rename, the times
- * because an inode's number is used again.
+ * The inode is compared because the file is replaced by rename, the time
+ * because an inode's number is used again. Writers make the times differ.
  */
 static bool same_version(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /* changed is called with lock held. A file that is gone counts as a change. */

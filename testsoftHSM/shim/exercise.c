@@ -20,7 +20,7 @@
 #define SIGN_RAW 0x80008105UL
 #define SIGN_DER 0x80008104UL
 #define THREADS 4
-#define SIGNATURES 40
+#define SIGNATURES 100
 
 #define EXPECT(condition)                                                              \
 	do {                                                                           \
@@ -217,17 +217,18 @@ static void *keep_changing(void *path)
 	return NULL;
 }
 
+/* sign_many uses a new session each time, so that the list of them is busy. */
 static void *sign_many(void *unused)
 {
-	CK_SESSION_HANDLE s = open_session();
 	for (int i = 0; i < SIGNATURES; i++) {
 		CK_BYTE out[72];
 		CK_ULONG len = sizeof out;
+		CK_SESSION_HANDLE s = open_session();
 		begin(s, i % 2 == 0 ? SIGN_RAW : SIGN_DER);
 		OK(p11->C_Sign(s, e, sizeof e, out, &len));
+		begin(s, SIGN_RAW); /* left open */
+		OK(p11->C_CloseSession(s));
 	}
-	begin(s, SIGN_RAW);
-	OK(p11->C_CloseSession(s));
 	return unused;
 }
 

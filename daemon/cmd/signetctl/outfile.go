@@ -22,7 +22,11 @@ type outFile struct {
 // createFile makes room for path. An existing file is a fault unless force is
 // set, and stays as it is until commit.
 func createFile(path string, force bool) (*outFile, error) {
-	if _, err := os.Lstat(path); err == nil && !force {
+	switch info, err := os.Lstat(path); {
+	case err == nil && !info.Mode().IsRegular():
+		// To rename over a device or a link would replace it, not write to it.
+		return nil, usage(msgFileNotRegular, path)
+	case err == nil && !force:
 		return nil, usage(msgFileExists, path)
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
@@ -35,16 +39,21 @@ func createFile(path string, force bool) (*outFile, error) {
 // commit writes the file and puts it in its place.
 func (f *outFile) commit(data []byte) error {
 	if err := f.write(data); err != nil {
-		return usage(msgFileWrite, f.path, err)
+		return lostOutput(msgFileWrite, f.path, err)
 	}
 	err := f.rename()
-	if errors.Is(err, fs.ErrExist) {
-		return usage(msgFileExists, f.path)
-	}
-	if err != nil {
-		return usage(msgFileWrite, f.path, err)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return lostOutput(msgFileExists, f.path)
+	case err != nil:
+		return lostOutput(msgFileWrite, f.path, err)
 	}
 	return nil
+}
+
+// lostOutput is no fault of usage any more: what was asked for was done.
+func lostOutput(what text, args ...any) error {
+	return &fault{status: exitUnexpected, what: what, args: args, next: hintRepeat}
 }
 
 // write gives the file the mode of public things: signatures and public keys

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -10,7 +9,6 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/register"
-	"signet/protocol/canonical"
 )
 
 // A Commit is what becomes durable together or not at all: one or more
@@ -69,21 +67,21 @@ func (s *Store) apply(tx *bolt.Tx, h *head, c *Commit) error {
 	if c.Guard != nil && checkRevision && h.rev(c.Guard.Entry) != c.Guard.Rev {
 		c.overtake()
 	}
-	lines, err := s.number(h, c)
+	d, err := s.draft(h, c)
 	if err != nil {
 		c.err = err
 		return nil
 	}
 	if c.Change != nil {
-		if err := c.Change.write(tx, h, c.Events[0].Seq); err != nil {
+		if err := c.Change.write(tx, h, d); err != nil {
 			return err
 		}
 		h.lastAct = c.Events[0].Seq
 	}
 	events := tx.Bucket(bucketEvent)
 	events.FillPercent = fill
-	for i, line := range lines {
-		if err := s.appendEvent(tx, events, h, c, i, line); err != nil {
+	for i := range d.lines {
+		if err := appendEvent(tx, events, h, c, i, d); err != nil {
 			return err
 		}
 	}
@@ -94,9 +92,10 @@ func (s *Store) apply(tx *bolt.Tx, h *head, c *Commit) error {
 	return nil
 }
 
-// overtake turns every use of c into the refusal that it became.
+// overtake turns every use of c into the refusal that it became. A change
+// that was decided under the same revision is not made.
 func (c *Commit) overtake() {
-	c.Overtaken = true
+	c.Overtaken, c.Change = true, nil
 	for _, e := range c.Events {
 		if e.Result == audit.Allowed {
 			e.Refuse(reasonChanged, ruleRevision)
@@ -104,80 +103,45 @@ func (c *Commit) overtake() {
 	}
 }
 
-// number gives the events of c their places and returns their lines.
-func (s *Store) number(h *head, c *Commit) ([][]byte, error) {
-	recorded := audit.At(s.now())
-	if recorded.Time().Before(h.recorded) {
-		recorded = audit.At(h.recorded)
-	}
-	lines := make([][]byte, len(c.Events))
-	for i, e := range c.Events {
-		e.V, e.Epoch, e.Seq, e.Recorded = audit.EventVersion, s.epoch, h.tree.Size()+uint64(i), recorded
-		if e.Kind == audit.KindAct && c.Change != nil && i == 0 {
-			last := h.lastAct
-			e.PrevAct = &last
-		}
-		var err error
-		if lines[i], err = e.AppendLine(nil); err != nil {
-			return nil, err
-		}
-	}
-	return lines, nil
-}
-
-func (s *Store) appendEvent(tx *bolt.Tx, events *bolt.Bucket, h *head, c *Commit, i int, line []byte) error {
+func appendEvent(tx *bolt.Tx, events *bolt.Bucket, h *head, c *Commit, i int, d draft) error {
 	key := be64(c.Events[i].Seq)
-	if err := events.Put(key, line); err != nil {
+	if err := events.Put(key, d.lines[i]); err != nil {
 		return fmt.Errorf("writing event: %w", err)
 	}
-	if i < len(c.Private) && len(c.Private[i]) != 0 {
-		clear, err := canonical.Marshal(c.Private[i])
-		if err != nil {
-			return fmt.Errorf("encoding private fields: %w", err)
-		}
-		if err := tx.Bucket(bucketPrivate).Put(key, clear); err != nil {
+	if d.private[i] != nil {
+		if err := tx.Bucket(bucketPrivate).Put(key, d.private[i]); err != nil {
 			return fmt.Errorf("writing private fields: %w", err)
 		}
 	}
-	leaf := audit.LeafHash(line)
+	leaf := audit.LeafHash(d.lines[i])
 	c.Receipts = append(c.Receipts, Receipt{Event: c.Events[i].Seq, Leaf: leaf})
 	return h.tree.Append(leaf)
 }
 
-// write makes the change of an act whose event is seq.
-func (ch *Change) write(tx *bolt.Tx, h *head, seq uint64) error {
+// write makes the change that d has encoded.
+func (ch *Change) write(tx *bolt.Tx, h *head, d draft) error {
 	for _, blob := range ch.Blobs {
 		if err := putBlob(tx, blob); err != nil {
 			return err
 		}
 	}
-	if ch.Nonce != "" {
-		if err := putNonce(tx, ch.Nonce, ch.Expiry, h.recorded); err != nil {
+	if len(d.nonce) != 0 {
+		if err := putNonce(tx, d.nonce, ch.Expiry, h.recorded); err != nil {
 			return err
 		}
 	}
 	if ch.Policy != nil {
-		ch.Policy.Proof.Event = seq
-		data, err := ch.Policy.Marshal()
-		if err != nil {
-			return err
-		}
-		if err := tx.Bucket(bucketPolicy).Put(policyKey(ch.Policy.Entry, ch.Policy.Rev), data); err != nil {
+		if err := tx.Bucket(bucketPolicy).Put(policyKey(ch.Policy.Entry, ch.Policy.Rev), d.policy); err != nil {
 			return fmt.Errorf("writing policy: %w", err)
 		}
 	}
 	if ch.Entry == nil {
 		return nil
 	}
-	ch.Entry.Proof.Event = seq
-	return putEntry(tx, h, *ch.Entry)
+	return putEntry(tx, h, ch.Entry, d.entry)
 }
 
-func putEntry(tx *bolt.Tx, h *head, e register.Entry) error {
-	data, err := e.Marshal()
-	if err != nil {
-		return err
-	}
+func putEntry(tx *bolt.Tx, h *head, e *register.Entry, data []byte) error {
 	if err := tx.Bucket(bucketEntry).Put([]byte(e.ID), data); err != nil {
 		return fmt.Errorf("writing entry: %w", err)
 	}
@@ -201,13 +165,9 @@ func putBlob(tx *bolt.Tx, blob []byte) error {
 
 // putNonce keeps the nonce until the act expires and drops those that did: an
 // expired act is refused for its date.
-func putNonce(tx *bolt.Tx, nonce string, expiry, now time.Time) error {
-	raw, err := hex.DecodeString(nonce)
-	if err != nil {
-		return fmt.Errorf("nonce: %w", err)
-	}
+func putNonce(tx *bolt.Tx, nonce []byte, expiry, now time.Time) error {
 	b := tx.Bucket(bucketNonce)
-	if err := b.Put(nonceKey(raw, expiry), []byte{}); err != nil {
+	if err := b.Put(nonceKey(nonce, expiry), []byte{}); err != nil {
 		return fmt.Errorf("writing nonce: %w", err)
 	}
 	var old [][]byte

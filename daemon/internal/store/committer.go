@@ -70,7 +70,7 @@ func (s *Store) commitGroup(group []*Commit) {
 	next, err := s.commitTx(group)
 	if err != nil {
 		for _, c := range group {
-			c.err = err
+			c.err, c.Receipts = err, nil // of what is not durable there is no receipt
 		}
 		return
 	}
@@ -95,11 +95,6 @@ func (s *Store) commitTx(group []*Commit) (at Position, err error) {
 	if s.poison.Load() != nil {
 		return Position{}, ErrPoisoned
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			at, err = Position{}, s.judge(fmt.Errorf("transaction panicked: %v", r))
-		}
-	}()
 	next, err := s.head.clone()
 	if err != nil {
 		return Position{}, err
@@ -108,6 +103,11 @@ func (s *Store) commitTx(group []*Commit) (at Position, err error) {
 	if err != nil {
 		return Position{}, fmt.Errorf("beginning transaction: %w", err)
 	}
+	defer func() {
+		if r := recover(); r != nil {
+			at, err = Position{}, s.judge(errors.Join(fmt.Errorf("transaction panicked: %v", r), abandon(tx)))
+		}
+	}()
 	if at, err = s.fillTx(tx, next, group); err != nil {
 		return Position{}, errors.Join(err, tx.Rollback())
 	}
@@ -118,6 +118,17 @@ func (s *Store) commitTx(group []*Commit) (at Position, err error) {
 	s.head = next
 	s.position.Store(&at)
 	return at, nil
+}
+
+// abandon ends a transaction that panicked: left open, it would hold bbolt's
+// lock and Close would wait for ever. It writes nothing.
+func abandon(tx *bolt.Tx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("rolling back panicked: %v", r)
+		}
+	}()
+	return tx.Rollback()
 }
 
 // fillTx writes the group and the new head into tx.

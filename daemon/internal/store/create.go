@@ -92,7 +92,11 @@ func writeMeta(tx *bolt.Tx, appliance string, g Genesis) error {
 	if err := putBlob(tx, g.Content); err != nil {
 		return err
 	}
-	return putNonce(tx, g.Nonce, g.Expiry, time.Time{})
+	nonce, err := hex.DecodeString(g.Nonce)
+	if err != nil {
+		return fmt.Errorf("nonce: %w", err)
+	}
+	return putNonce(tx, nonce, g.Expiry, time.Time{})
 }
 
 func syncFile(path string) error {

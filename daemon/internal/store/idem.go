@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -10,11 +11,22 @@ import (
 	"signet/daemon/internal/audit"
 )
 
-// How long and how many requests are remembered, whichever ends first.
+// How long and how many requests are remembered, whichever ends first, unless
+// Options says otherwise.
 const (
 	RememberFor   = 24 * time.Hour
 	RememberCount = 1_000_000
 )
+
+// A memory is how much a store remembers of requests.
+type memory struct {
+	age   time.Duration
+	count int
+}
+
+func (o Options) memory() memory {
+	return memory{age: cmp.Or(o.RememberFor, RememberFor), count: cmp.Or(o.RememberCount, RememberCount)}
+}
 
 // An Idem says which events answered a request: SM3(uid || request_id) and
 // SM3 of its content, and for each input the event that allowed it.
@@ -41,17 +53,25 @@ func short(key audit.Hash) shortKey { return shortKey(key[:16]) }
 
 const idemHead = 2*audit.HashSize + 8
 
-// write stores the record under the seq of the commit's first event.
-func (r *Idem) write(tx *bolt.Tx, c *Commit) error {
-	r.Recorded = c.Events[0].Recorded.Time()
+// resolve puts the events of the commit where its items name them by index.
+func (r *Idem) resolve(events []*audit.Event) error {
+	r.Recorded = events[0].Recorded.Time()
 	for i := range r.Items {
 		item := &r.Items[i]
 		if item.Index == 0 {
 			continue
 		}
-		e := c.Events[item.Index-1]
+		if item.Index < 0 || item.Index > len(events) {
+			return fmt.Errorf("idempotency record: item %d names event %d of %d", i, item.Index, len(events))
+		}
+		e := events[item.Index-1]
 		*item = IdemItem{Allowed: e.Result == audit.Allowed, Event: e.Seq}
 	}
+	return nil
+}
+
+// write stores the record under the seq of the commit's first event.
+func (r *Idem) write(tx *bolt.Tx, c *Commit) error {
 	b := tx.Bucket(bucketIdem)
 	b.FillPercent = fill
 	if err := b.Put(be64(c.Events[0].Seq), r.encode()); err != nil {
@@ -128,7 +148,7 @@ func (s *Store) forgetOld(tx *bolt.Tx, now time.Time) error {
 	const atOnce = 2048 // more than a group can add
 	b := tx.Bucket(bucketIdem)
 	c := b.Cursor()
-	excess := s.idemStored() - RememberCount
+	excess := s.idemStored() - s.memory.count
 	var drop [][]byte
 	var dropped []shortKey
 	for key, data := c.First(); key != nil && len(drop) < atOnce; key, data = c.Next() {
@@ -136,7 +156,7 @@ func (s *Store) forgetOld(tx *bolt.Tx, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		if len(drop) >= excess && now.Sub(r.Recorded) <= RememberFor {
+		if len(drop) >= excess && now.Sub(r.Recorded) <= s.memory.age {
 			break
 		}
 		drop = append(drop, append([]byte(nil), key...))

@@ -14,6 +14,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"signet/daemon/internal/audit"
+	"signet/daemon/internal/authority"
 )
 
 // A Store is an open store. Its methods are safe for concurrent use.
@@ -22,6 +23,7 @@ type Store struct {
 	appliance string
 	epoch     uint64
 	genesis   []byte
+	memory    memory
 	now       func() time.Time
 	committed func(*Commit)
 	onPoison  func(error)
@@ -49,7 +51,8 @@ type Position struct {
 
 // Options says how a store is opened.
 type Options struct {
-	// Now is the time source for recorded.
+	// Now is the time source for recorded; the zero time keeps the last
+	// event's.
 	Now func() time.Time
 	// Committed is called on the committer for each durable commit, before
 	// its submitter goes on: what it changes is seen by every later answer.
@@ -58,6 +61,10 @@ type Options struct {
 	Poisoned func(error)
 	// MaxSize bounds the file in bytes; 0 means no bound.
 	MaxSize int
+	// RememberFor and RememberCount say how long and how many requests are
+	// remembered; 0 means the constant of that name.
+	RememberFor   time.Duration
+	RememberCount int
 }
 
 // openTimeout bounds the wait for bbolt's own lock. Ours is held, so only a
@@ -76,7 +83,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db: db, now: o.Now, committed: o.Committed, onPoison: o.Poisoned,
+		db: db, memory: o.memory(), now: o.Now, committed: o.Committed, onPoison: o.Poisoned,
 		queue: make(chan *Commit, maxGroup), finished: make(chan struct{}), idem: map[shortKey]uint64{},
 	}
 	if err := s.load(); err != nil {
@@ -153,13 +160,32 @@ func (s *Store) loadMeta(tx *bolt.Tx) error {
 	return s.checkGenesis(tx)
 }
 
-// checkGenesis holds the appliance id to what it is: the hash of event 0.
+// checkGenesis holds the appliance id to what it is, the hash of event 0, and
+// the content of the init act to that event.
 func (s *Store) checkGenesis(tx *bolt.Tx) error {
-	leaf := audit.LeafHash(tx.Bucket(bucketEvent).Get(be64(0)))
+	line := tx.Bucket(bucketEvent).Get(be64(0))
+	leaf := audit.LeafHash(line)
 	if hex.EncodeToString(leaf[:]) != s.appliance {
 		return fmt.Errorf("%w: the appliance id is not the hash of the genesis event", ErrDamaged)
 	}
+	if err := checkGenesisContent(line, s.genesis); err != nil {
+		return fmt.Errorf("%w: genesis: %w", ErrDamaged, err)
+	}
 	return nil
+}
+
+// checkGenesisContent holds content to the act in the genesis event: whoever
+// can write the file must not change who may act on this appliance.
+func checkGenesisContent(line, content []byte) error {
+	e, err := audit.ParseEvent(line)
+	if err != nil {
+		return err
+	}
+	act, err := authority.ParseAct([]byte(e.Act))
+	if err != nil {
+		return err
+	}
+	return act.CheckContent(content)
 }
 
 // Appliance is the id: hex of the genesis event's hash.

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signet/daemon/cmd/signetctl/internal/screen"
+	"signet/daemon/internal/audit"
+	"signet/protocol/admin"
+)
+
+func (p *program) logShow() *cobra.Command {
+	return p.command("show SEQ", helpLogShow, func(ctx context.Context, args []string) error {
+		seq, err := strconv.ParseUint(args[0], 10, 64)
+		if err != nil {
+			return usage(msgBadSeq, args[0])
+		}
+		answer, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Events, error) { return c.Events(ctx, seq, 1) })
+		switch {
+		case err != nil:
+			return err
+		case len(answer.Lines) == 0:
+			return &fault{status: exitNotFound, what: msgNoSuchEvent, args: []any{seq, answer.Size}}
+		}
+		line, ok := parseLine(answer.Lines[0], seq)
+		if !ok {
+			return badLog(seq)
+		}
+		if p.json {
+			return p.printJSONText(line.raw)
+		}
+		return p.showEvent(line.raw)
+	})
+}
+
+// showEvent shows every field of a line, also those of a newer daemon, and
+// the hash that a proof of the line begins with.
+func (p *program) showEvent(raw string) error {
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal([]byte(raw), &fields); err != nil {
+		return fmt.Errorf("reading event: %w", err)
+	}
+	var list screen.List
+	for _, name := range fieldOrder(fields) {
+		list.Add(name, screen.Cell{Text: p.fieldText(name, fields[name])})
+	}
+	leaf := audit.LeafHash([]byte(raw))
+	list.Add(p.tr(labelLeaf), screen.Cell{Text: hex.EncodeToString(leaf[:])})
+	return list.Write(p.out, p.outPaint)
+}
+
+// fieldText is a field's meaning in brackets behind its value.
+func (p *program) fieldText(name string, value json.RawMessage) string {
+	shown := string(value)
+	var s string
+	if json.Unmarshal(value, &s) == nil {
+		shown = s
+	}
+	if meaning, ok := fieldTexts[name]; ok {
+		return fmt.Sprintf("%s  (%s)", shown, p.tr(meaning))
+	}
+	return shown
+}
+
+// fieldOrder is the order of the table of fields, then what it lacks.
+func fieldOrder(fields map[string]json.RawMessage) []string {
+	var order []string
+	for f := range reflect.TypeFor[audit.Event]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if _, ok := fields[name]; ok {
+			order = append(order, name)
+		}
+	}
+	var rest []string
+	for name := range fields {
+		if !slices.Contains(order, name) {
+			rest = append(rest, name)
+		}
+	}
+	slices.Sort(rest)
+	return append(order, rest...)
+}

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"signet/daemon/internal/audit"
+	"signet/protocol/canonical"
+)
+
+// errEmpty is returned for a commit that says nothing.
+var errEmpty = errors.New("commit without events")
+
+// A draft is all of a commit that has to be encoded. It is made before
+// anything is written: what cannot be encoded fails its own commit, never the
+// group's other ones.
+type draft struct {
+	lines   [][]byte
+	private [][]byte // by index of lines, nil where none
+	entry   []byte
+	policy  []byte
+	nonce   []byte
+}
+
+// draft gives the events of c their places after h and encodes c.
+func (s *Store) draft(h *head, c *Commit) (d draft, err error) {
+	if d.lines, err = s.number(h, c); err != nil {
+		return draft{}, err
+	}
+	if d.private, err = c.encodePrivate(); err != nil {
+		return draft{}, err
+	}
+	if c.Change != nil {
+		if err := c.Change.encode(&d, c.Events[0].Seq); err != nil {
+			return draft{}, err
+		}
+	}
+	if c.Idem != nil {
+		return d, c.Idem.resolve(c.Events)
+	}
+	return d, nil
+}
+
+// number gives the events of c their places and returns their lines.
+func (s *Store) number(h *head, c *Commit) ([][]byte, error) {
+	if len(c.Events) == 0 {
+		return nil, errEmpty
+	}
+	recorded := audit.At(s.now())
+	if recorded.Time().Before(h.recorded) {
+		recorded = audit.At(h.recorded)
+	}
+	lines := make([][]byte, len(c.Events))
+	for i, e := range c.Events {
+		e.V, e.Epoch, e.Seq, e.Recorded = audit.EventVersion, s.epoch, h.tree.Size()+uint64(i), recorded
+		if e.Kind == audit.KindAct && c.Change != nil && i == 0 {
+			last := h.lastAct
+			e.PrevAct = &last
+		}
+		var err error
+		if lines[i], err = e.AppendLine(nil); err != nil {
+			return nil, err
+		}
+	}
+	return lines, nil
+}
+
+func (c *Commit) encodePrivate() ([][]byte, error) {
+	private := make([][]byte, len(c.Events))
+	for i := range min(len(c.Private), len(private)) {
+		if len(c.Private[i]) == 0 {
+			continue
+		}
+		clear, err := canonical.Marshal(c.Private[i])
+		if err != nil {
+			return nil, fmt.Errorf("encoding private fields: %w", err)
+		}
+		private[i] = clear
+	}
+	return private, nil
+}
+
+// encode tells the records of the change which event made them so.
+func (ch *Change) encode(d *draft, seq uint64) (err error) {
+	if d.nonce, err = hex.DecodeString(ch.Nonce); err != nil {
+		return fmt.Errorf("nonce: %w", err)
+	}
+	if ch.Policy != nil {
+		ch.Policy.Proof.Event = seq
+		if d.policy, err = ch.Policy.Marshal(); err != nil {
+			return err
+		}
+	}
+	if ch.Entry != nil {
+		ch.Entry.Proof.Event = seq
+		if d.entry, err = ch.Entry.Marshal(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
