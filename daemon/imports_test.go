@@ -26,7 +26,7 @@ var arrows = map[string]string{
 	"daemon/internal/store":          "policy protocol protocol/algo protocol/canonical daemon/internal/authority daemon/internal/register daemon/internal/audit",
 	"daemon":                         "*",
 	"daemon/cmd/signetd":             "*",
-	"daemon/cmd/signetctl":           "policy protocol protocol/algo protocol/canonical protocol/admin protocol/client daemon/internal/audit daemon/internal/authority daemon/internal/register",
+	"daemon/cmd/signetctl":           "policy protocol protocol/algo protocol/canonical protocol/admin protocol/client daemon/internal/audit daemon/internal/authority daemon/internal/register daemon/cmd/signetctl/internal/",
 	"daemon/cmd/signetctl/internal/": "policy protocol protocol/algo protocol/canonical protocol/admin protocol/client daemon/internal/audit daemon/internal/authority daemon/internal/register daemon/cmd/signetctl/internal/",
 	"testsoftHSM":                    "",
 	"testsoftHSM/":                   "*",

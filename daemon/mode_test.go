@@ -208,7 +208,7 @@ func TestSecondDaemonOnOneStoreIsRefused(t *testing.T) {
 	defer options.Journal.Close()
 	r.own(r.path("state"), r.path("run"))
 	var err error
-	as(daemonUID, daemonUID, nil, func() { _, err = New(options) })
+	as(daemonUID, nil, func() { _, err = New(options) })
 	if !errors.Is(err, store.ErrLocked) {
 		t.Errorf("second daemon: %v, want ErrLocked", err)
 	}
@@ -226,7 +226,7 @@ func TestDirectoriesOpenToOthersAreRefused(t *testing.T) {
 	r := newRig(t)
 	mustDo(t, os.Chmod(r.path("state"), 0o750))
 	var err error
-	as(daemonUID, daemonUID, nil, func() {
+	as(daemonUID, nil, func() {
 		_, err = New(Options{State: r.path("state"), Runtime: r.path("run")})
 	})
 	if err == nil || !strings.Contains(err.Error(), "0700") {

@@ -179,7 +179,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	if err != nil || len(entries.Entries) != 0 {
 		t.Errorf("ListEntries of a stranger = %v, %v, want none", entries, err)
 	}
-	as(otherUID, otherUID, nil, func() {
+	as(otherUID, nil, func() {
 		for _, socket := range []string{"sign", "admin", "audit"} {
 			if conn, err := net.Dial("unix", r.path(socket, socket+".sock")); err == nil {
 				conn.Close()

@@ -20,8 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/store"
@@ -35,6 +33,7 @@ import (
 	"signet/protocol/client"
 	"signet/systemd"
 	testsofthsm "signet/testsoftHSM"
+	"signet/testsoftHSM/stage"
 )
 
 // patience bounds every wait of these tests. It is reached only by a fault.
@@ -138,36 +137,17 @@ func needRoot(t testing.TB) {
 	t.Skip("needs root: it speaks as several uids")
 }
 
-// as runs f on a thread of its own with other credentials. The thread is not
-// given back: it ends with the goroutine.
-func as(uid, gid int, groups []int, f func()) {
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		if !isRoot() {
-			f()
-			return
-		}
-		runtime.LockOSThread()
-		become(uid, gid, groups)
+// as runs f with other credentials, or as this user where there is no choice.
+func as(uid int, groups []int, f func()) {
+	if !isRoot() {
 		f()
-	})
-	wait.Wait()
-}
-
-// become uses raw system calls: those of package syscall change all threads.
-func become(uid, gid int, groups []int) {
-	list := make([]uint32, max(len(groups), 1))
+		return
+	}
+	list := make([]uint32, len(groups))
 	for i, g := range groups {
 		list[i] = uint32(g)
 	}
-	call := func(nr, a, b, c uintptr) {
-		if _, _, errno := unix.RawSyscall(nr, a, b, c); errno != 0 {
-			panic(fmt.Sprintf("changing credentials: %v", errno))
-		}
-	}
-	call(unix.SYS_SETGROUPS, uintptr(len(groups)), addressOf(list), 0)
-	call(unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid))
-	call(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid))
+	stage.As(uint32(uid), list, f)
 }
 
 func (r *rig) path(parts ...string) string {
@@ -229,7 +209,7 @@ func (r *rig) start() {
 	options := r.options(d)
 	r.own(r.path("state"), r.path("run"))
 	var err error
-	as(daemonUID, daemonUID, nil, func() { r.server, err = New(options) })
+	as(daemonUID, nil, func() { r.server, err = New(options) })
 	if err != nil {
 		r.Fatalf("New: %v", err)
 	}
@@ -322,7 +302,7 @@ func (r *rig) dial(socket string, uid int, groups ...int) net.Conn {
 	r.Helper()
 	var conn net.Conn
 	var err error
-	as(uid, uid, groups, func() { conn, err = net.Dial("unix", r.path(socket, socket+".sock")) })
+	as(uid, groups, func() { conn, err = net.Dial("unix", r.path(socket, socket+".sock")) })
 	if err != nil {
 		r.Fatalf("connecting to %s as %d: %v", socket, uid, err)
 	}
@@ -335,7 +315,7 @@ func (r *rig) caller(uid int) *client.Client {
 	r.Helper()
 	var c *client.Client
 	var err error
-	as(uid, uid, []int{clientsGID}, func() { c, err = client.Dial(context.Background(), r.path("sign", "sign.sock")) })
+	as(uid, []int{clientsGID}, func() { c, err = client.Dial(context.Background(), r.path("sign", "sign.sock")) })
 	if err != nil {
 		r.Fatalf("connecting as %d: %v", uid, err)
 	}
@@ -354,7 +334,7 @@ func (r *rig) officer(socket string, uid int, groups ...int) *officer {
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		var conn net.Conn
 		var err error
-		as(uid, uid, groups, func() { conn, err = net.Dial("unix", r.path(socket, socket+".sock")) })
+		as(uid, groups, func() { conn, err = net.Dial("unix", r.path(socket, socket+".sock")) })
 		return conn, err
 	}
 	transport := &http.Transport{DialContext: dial, MaxConnsPerHost: 1}

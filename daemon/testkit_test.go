@@ -5,10 +5,7 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 )
-
-func addressOf(list []uint32) uintptr { return uintptr(unsafe.Pointer(&list[0])) }
 
 func mustJSON(t testing.TB, v any) string {
 	t.Helper()

@@ -120,6 +120,8 @@ func TestTranscriptSurvivesJSON(t *testing.T) {
 }
 
 func TestLyingModuleIsRefusedAndNothingIsLeft(t *testing.T) {
+	r := newRig(t, 1)
+	d := r.up()
 	for lie, want := range map[string]string{
 		"extractable":           "CKA_EXTRACTABLE",
 		"not_sensitive":         "CKA_SENSITIVE",
@@ -135,25 +137,21 @@ func TestLyingModuleIsRefusedAndNothingIsLeft(t *testing.T) {
 		"value":                 "CKA_VALUE",
 		"wrap":                  "C_WrapKey",
 	} {
-		t.Run(lie, func(t *testing.T) {
-			r := newRig(t, 1)
-			d := r.up()
-			r.token.Control(t, "lie="+lie)
-			ref, text, err := d.Generate(r.context(), "seals", hsm.Spec{Type: algo.KeySM2, Label: "k"})
-			if hsm.ClassOf(err) != hsm.ClassMismatch || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "destroyed") {
-				t.Errorf("Generate: %v, want class mismatch and the name %s", err, want)
-			}
-			if ref.ID != nil || !ref.Public.IsZero() {
-				t.Errorf("Generate gave out %v", ref)
-			}
-			broken := slices.IndexFunc(text.Steps, func(s hsm.Step) bool { return s.Result == hsm.Broken })
-			if broken < 0 || step(text, "key destroyed").Result != hsm.Held {
-				t.Errorf("transcript: %+v", text.Steps)
-			}
-			if n := r.keysLeft(); n != 0 {
-				t.Errorf("%d key objects are left on the token", n)
-			}
-		})
+		r.token.Control(t, "lie="+lie)
+		ref, text, err := d.Generate(r.context(), "seals", hsm.Spec{Type: algo.KeySM2, Label: "k"})
+		if hsm.ClassOf(err) != hsm.ClassMismatch || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "destroyed") {
+			t.Errorf("%s: Generate: %v, want class mismatch and the name %s", lie, err, want)
+		}
+		if ref.ID != nil || !ref.Public.IsZero() {
+			t.Errorf("%s: Generate gave out %v", lie, ref)
+		}
+		broken := slices.IndexFunc(text.Steps, func(s hsm.Step) bool { return s.Result == hsm.Broken })
+		if broken < 0 || step(text, "key destroyed").Result != hsm.Held {
+			t.Errorf("%s: transcript: %+v", lie, text.Steps)
+		}
+		if n := r.keysLeft(); n != 0 {
+			t.Errorf("%s: %d key objects are left on the token", lie, n)
+		}
 	}
 }
 

@@ -136,7 +136,7 @@ func TestHungLoginIsSaidAndNotRepeated(t *testing.T) {
 	if err := d.ClearPIN(r.context(), "seals"); hsm.ClassOf(err) != hsm.ClassBusy {
 		t.Errorf("ClearPIN while a login hangs: %v, want class busy", err)
 	}
-	r.wantLogins(1)
+	r.eventually("a call of C_Login", func() bool { return len(r.token.Logins(t)) == 1 })
 	r.token.Control(t)
 	r.await(d, hsm.StateUp)
 	r.wantLogins(1)
@@ -159,7 +159,7 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 	r.token.Control(t)
 	// Let the call come back, and finalise for the tests that follow.
 	ctx, _ := r.beside()
-	settle(t)
+	r.settle()
 	if err := ctx.Finalize(); err != nil {
 		t.Error(err)
 	}

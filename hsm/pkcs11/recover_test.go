@@ -205,6 +205,8 @@ func TestModuleThatCannotBeUsedIsAStateAndMended(t *testing.T) {
 	if err := os.WriteFile(text, []byte("not a library"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	r := newRig(t, 1)
+	shim := r.config.Path
 	for _, c := range []struct {
 		name, path, hash, want string
 	}{
@@ -214,17 +216,18 @@ func TestModuleThatCannotBeUsedIsAStateAndMended(t *testing.T) {
 		{"a library without PKCS#11", libc(t), "", "C_GetFunctionList"},
 		{"another file", "", strings.Repeat("ab", 32), "the configuration wants abab"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, 1)
-			if c.path != "" {
-				r.config.Path = c.path
-			}
-			r.config.SHA256 = c.hash
-			s := r.await(r.open(), hsm.StateDown)
-			if !strings.Contains(s.LastError, c.want) || s.Mend == "" || s.Pinned != (c.hash != "") {
-				t.Errorf("status %+v: want an error with %q", s, c.want)
-			}
-		})
+		r.config.Path, r.config.SHA256 = shim, c.hash
+		if c.path != "" {
+			r.config.Path = c.path
+		}
+		d := r.open()
+		s := r.await(d, hsm.StateDown)
+		if !strings.Contains(s.LastError, c.want) || s.Mend == "" || s.Pinned != (c.hash != "") {
+			t.Errorf("%s: status %+v: want an error with %q", c.name, s, c.want)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -130,6 +130,18 @@ func (r *rig) awaitStatus(d *pkcs11.Driver, what string, ok func(hsm.TokenStatus
 	}
 }
 
+// eventually looks at a condition that nobody announces until it holds.
+func (r *rig) eventually(what string, ok func() bool) {
+	r.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(patience); !ok(); <-look.C {
+		if time.Now().After(end) {
+			r.Fatalf("no %s after %v", what, patience)
+		}
+	}
+}
+
 // context ends with the test's patience.
 func (r *rig) context() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"signet/daemon/cmd/signetctl/internal/screen"
@@ -70,7 +71,7 @@ func (p *program) done(result admin.ActResult, next text, args ...any) error {
 	if result.Unsigned {
 		said = msgDoneUnsigned
 	}
-	if err := p.say(said, result.Kind, result.Target, result.Event); err != nil {
+	if err := p.say(said, strings.TrimSpace(result.Kind+" "+result.Target), result.Event); err != nil {
 		return err
 	}
 	if result.Entry != nil {

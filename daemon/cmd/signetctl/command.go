@@ -31,7 +31,7 @@ func (p *program) root() *cobra.Command {
 		p.group("log", helpLog, p.logList(), p.logShow()),
 		p.group("mode", helpMode, p.modeShow(), p.modeClear()),
 		p.completion())
-	p.addUnbuilt(root)
+	addUnbuilt(root)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
@@ -121,9 +121,17 @@ func flagFault(err error) error {
 	case errors.As(err, &missing):
 		return usage(msgFlagValueMissing, missing.GetFlag().Name)
 	case errors.As(err, &invalid):
-		return usage(msgFlagValue, invalid.GetValue(), invalid.GetFlag().Name, invalid.Unwrap())
+		return usage(msgFlagValue, invalid.GetValue(), invalid.GetFlag().Name, plainest(invalid.Unwrap()))
 	}
 	return usage(msgFlagSyntax, err)
+}
+
+// plainest is the innermost error: the outer ones name functions of Go.
+func plainest(err error) error {
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	return err
 }
 
 func version() string {

@@ -117,12 +117,21 @@ func readEither[T any](ctx context.Context, p *program, ask func(context.Context
 		return answer, adminErr
 	}
 	answer, err := askOf(ctx, p.audit, ask)
-	// Where neither can be used, the reason of the one that exists is the one
-	// to act on.
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // the other one's reason is the one to act on
 		return answer, p.admin.unreachable(adminErr)
+	case errors.Is(adminErr, fs.ErrPermission) && errors.Is(err, fs.ErrPermission):
+		return answer, p.neitherPermitted()
 	}
 	return answer, p.audit.unreachable(err)
+}
+
+func (p *program) neitherPermitted() error {
+	officers, auditors, me := p.admin.groupNow(), p.audit.groupNow(), account()
+	return &fault{
+		status: exitUnreachable, what: msgNeitherSocket, args: []any{p.admin.path, p.audit.path, officers, auditors},
+		next: hintGroups, nextArgs: []any{officers, me, auditors, me},
+	}
 }
 
 func askOf[T any](ctx context.Context, e endpoint, ask func(context.Context, *admin.Client) (T, error)) (T, error) {

@@ -50,24 +50,27 @@ func (p *program) showEvent(raw string) error {
 	}
 	var list screen.List
 	for _, name := range fieldOrder(fields) {
-		list.Add(name, screen.Cell{Text: p.fieldText(name, fields[name])})
+		list.Note(name, screen.Cell{Text: fieldValue(fields[name])}, p.fieldMeaning(name))
 	}
 	leaf := audit.LeafHash([]byte(raw))
 	list.Add(p.tr(labelLeaf), screen.Cell{Text: hex.EncodeToString(leaf[:])})
 	return list.Write(p.out, p.outPaint)
 }
 
-// fieldText is a field's meaning in brackets behind its value.
-func (p *program) fieldText(name string, value json.RawMessage) string {
-	shown := string(value)
+func fieldValue(value json.RawMessage) string {
 	var s string
 	if json.Unmarshal(value, &s) == nil {
-		shown = s
+		return s
 	}
-	if meaning, ok := fieldTexts[name]; ok {
-		return fmt.Sprintf("%s  (%s)", shown, p.tr(meaning))
+	return string(value)
+}
+
+func (p *program) fieldMeaning(name string) string {
+	meaning, ok := fieldTexts[name]
+	if !ok {
+		return ""
 	}
-	return shown
+	return "(" + p.tr(meaning) + ")"
 }
 
 // fieldOrder is the order of the table of fields, then what it lacks.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,15 +50,17 @@ func (p *program) fail(err error) int {
 		p.failJSON(r)
 		return r.status
 	}
-	screen.Indent(p.err, 0, p.errPaint.Text(screen.Bad, "signetctl: ")+r.sentence)
+	// Not wrapped: a terminal does that, and a script that looks for a
+	// sentence finds it whole.
+	fmt.Fprintln(p.err, p.errPaint.Text(screen.Bad, "signetctl:")+" "+r.sentence)
 	for _, line := range r.lines {
-		screen.Indent(p.err, 2, screen.Clean(line))
+		fmt.Fprintln(p.err, "  "+screen.Clean(line))
 	}
 	if len(r.about) > 0 {
-		screen.Indent(p.err, 2, strings.Join(r.about, "  "))
+		fmt.Fprintln(p.err, "  "+strings.Join(r.about, "  "))
 	}
 	if r.next != "" {
-		screen.Indent(p.err, 2, p.tr(msgNext, r.next))
+		fmt.Fprintln(p.err, "  "+p.tr(msgNext, r.next))
 	}
 	return r.status
 }
@@ -101,6 +104,9 @@ func (p *program) report(err error) report {
 		r.sentence = p.tr(msgUnexpected, err)
 	}
 	r.said = admin.Error{Name: exitNames[r.status], Retry: "never"}
+	if r.status == exitUnreachable {
+		r.said.Retry = "after" // whoever mends the daemon mends this
+	}
 	return r
 }
 
@@ -122,14 +128,26 @@ func (p *program) reportSaid(r report, said *protocol.Error) report {
 	if said.GetMessage() != "" {
 		r.sentence = p.tr(msgDetail, words.what, said.GetMessage())
 	}
+	r.next = p.nextAfter(words.next)
+	if said.GetField() == "policy" { // of an entry that has none yet
+		r.next = p.tr(hintPolicySet, p.subject)
+	}
+	r.about = p.aboutSaid(said)
+	r.said = admin.NewError(said)
+	return r
+}
+
+// nextAfter fills in what the verb is about.
+func (p *program) nextAfter(next text) string {
 	subject := p.subject
 	if subject == "" {
 		subject = "ENTRY"
 	}
-	r.next = strings.ReplaceAll(p.tr(words.next), "{entry}", subject)
-	r.about = p.aboutSaid(said)
-	r.said = admin.NewError(said)
-	return r
+	command := strings.ReplaceAll(p.tr(next), "{entry}", subject)
+	if p.caller && slices.Contains([]text{hintRules, hintEntry, hintDevices, hintMode, hintStatus}, next) {
+		return p.tr(hintOfficer, command)
+	}
+	return command
 }
 
 func (p *program) aboutSaid(said *protocol.Error) []string {

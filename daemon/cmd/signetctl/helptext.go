@@ -25,7 +25,7 @@ func (p *program) printHelp(cmd *cobra.Command) {
 	p.helpFlags(headGlobalFlags, cmd.Root().PersistentFlags(), false)
 	if cmd.Example != "" {
 		p.section(headExample)
-		screen.Indent(p.out, 2, cmd.Example)
+		fmt.Fprintln(p.out, "  "+strings.ReplaceAll(cmd.Example, "\n", "\n  ")) // never wrapped: it is to be copied
 	}
 }
 

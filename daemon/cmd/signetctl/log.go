@@ -96,7 +96,7 @@ func whatOf(e audit.Event) string {
 			parts = append(parts, part)
 		}
 	}
-	if e.Count > 1 {
+	if e.Kind == audit.KindRefusedMany {
 		parts = append(parts, "x"+strconv.FormatUint(e.Count, 10))
 	}
 	return strings.Join(parts, " ")

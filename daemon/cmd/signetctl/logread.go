@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -36,8 +37,8 @@ func (p *program) readLog(ctx context.Context, s selection, each func(logLine) e
 	_, err := readEither(ctx, p, func(ctx context.Context, c *admin.Client) (struct{}, error) {
 		r := &logReader{program: p, client: c}
 		err := r.read(ctx, s, each)
-		if r.begun && err != nil {
-			err = p.admin.unreachable(err) // final: to begin again would repeat lines
+		if r.begun && errors.Is(err, admin.ErrUnreachable) {
+			err = &fault{status: exitUnreachable, what: msgLogCut, args: []any{err}} // final: to begin again would repeat lines
 		}
 		return struct{}{}, err
 	})

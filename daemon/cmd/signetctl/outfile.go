@@ -31,7 +31,7 @@ func createFile(path string, force bool) (*outFile, error) {
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, usage(msgFileWrite, path, err)
+		return nil, usage(msgFileWrite, path, plainest(err))
 	}
 	return &outFile{temp: temp, path: path, force: force}, nil
 }
@@ -39,14 +39,14 @@ func createFile(path string, force bool) (*outFile, error) {
 // commit writes the file and puts it in its place.
 func (f *outFile) commit(data []byte) error {
 	if err := f.write(data); err != nil {
-		return lostOutput(msgFileWrite, f.path, err)
+		return lostOutput(msgFileWrite, f.path, plainest(err))
 	}
 	err := f.rename()
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return lostOutput(msgFileExists, f.path)
 	case err != nil:
-		return lostOutput(msgFileWrite, f.path, err)
+		return lostOutput(msgFileWrite, f.path, plainest(err))
 	}
 	return nil
 }

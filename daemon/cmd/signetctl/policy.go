@@ -58,7 +58,7 @@ func (p *program) readAll(path string, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
-		return nil, usage(msgFileRead, err)
+		return nil, usage(msgFileRead, path, plainest(err))
 	case int64(len(data)) > limit:
 		return nil, usage(msgFileTooLarge, path, limit)
 	}
@@ -75,7 +75,7 @@ func (p *program) open(path string) (io.ReadCloser, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, usage(msgFileMissing, path)
 	case err != nil:
-		return nil, usage(msgFileRead, err)
+		return nil, usage(msgFileRead, path, plainest(err))
 	}
 	return f, nil
 }
@@ -93,10 +93,10 @@ func (p *program) policyShow() *cobra.Command {
 	})
 }
 
-// showPolicy writes the text last, and as it is but for control characters:
-// what stands above is comment in TOML, so the whole can be edited and set.
+// showPolicy writes the text where it can be edited and set again, so as it
+// is; a terminal gets it without control characters. What is known of it goes
+// beside.
 func (p *program) showPolicy(answer admin.Policy) error {
-	var b strings.Builder
 	var list screen.List
 	list.Add(p.tr(headEntry), screen.Cell{Text: answer.Entry})
 	list.Add(p.tr(labelRevision), screen.Cell{Text: p.tr(msgRevisionBy, answer.Rev, answer.Event)})
@@ -104,13 +104,16 @@ func (p *program) showPolicy(answer admin.Policy) error {
 	list.Add(p.tr(labelUsers), screen.Cell{Text: principals(answer.Users)})
 	list.Add(p.tr(labelGroups), screen.Cell{Text: principals(answer.Groups)})
 	for _, stale := range answer.Stale {
-		list.Add(p.tr(labelStale), screen.Cell{Text: stale})
+		list.Add(p.tr(labelStale), screen.Cell{Text: stale, Tone: screen.Warn})
 	}
-	if err := list.Write(&b, screen.Paint{}); err != nil {
+	if err := list.Write(p.err, p.errPaint); err != nil {
 		return err
 	}
-	head := "# " + strings.ReplaceAll(strings.TrimRight(b.String(), "\n"), "\n", "\n# ")
-	_, err := io.WriteString(p.out, head+"\n\n"+cleanLines(answer.Text)+"\n")
+	source := answer.Text
+	if screen.IsTerminal(p.out) {
+		source = cleanLines(source) + "\n"
+	}
+	_, err := io.WriteString(p.out, source)
 	return err
 }
 

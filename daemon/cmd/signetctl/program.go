@@ -24,6 +24,7 @@ type program struct {
 	timeout            time.Duration // zero: as long as the verb usually allows
 
 	subject string // entry or token that the verb is about
+	caller  bool   // the verb is a caller's: what officers look at is not for this account
 }
 
 func newProgram(in io.Reader, out, err io.Writer, getenv func(string) string) *program {
@@ -57,7 +58,8 @@ func (p *program) tr(t text, args ...any) string { return t.in(p.lang, args...) 
 
 // say writes a line for people to standard output.
 func (p *program) say(t text, args ...any) error {
-	return screen.Indent(p.out, 0, p.tr(t, args...))
+	_, err := fmt.Fprintln(p.out, p.tr(t, args...))
+	return err
 }
 
 // next writes the command to type next.

@@ -28,7 +28,7 @@ type signing struct {
 func (p *program) signCommand() *cobra.Command {
 	var s signing
 	cmd := p.command("sign ENTRY", helpSign, func(ctx context.Context, args []string) error {
-		s.entry = args[0]
+		s.entry, p.caller = args[0], true
 		return p.runSign(ctx, &s)
 	})
 	flags := cmd.Flags()
@@ -201,7 +201,7 @@ func (p *program) input(ctx context.Context, s *signing, a algo.Algorithm, key e
 	case errors.Is(err, algo.ErrKey):
 		return nil, usage(msgAlgorithmKey, a.String(), s.entry, key.public.Type().String())
 	case err != nil && ctx.Err() == nil && !errors.As(err, &said):
-		return nil, usage(msgFileRead, err)
+		return nil, usage(msgFileRead, s.file, plainest(err))
 	}
 	return in, err
 }

@@ -24,31 +24,34 @@ var unbuilt = []string{
 	"backup", "restore", "metrics", "selftest",
 }
 
-func (p *program) addUnbuilt(root *cobra.Command) {
+func addUnbuilt(root *cobra.Command) {
 	for _, path := range unbuilt {
 		parent, name := root, path
 		if group, verb, nested := strings.Cut(path, " "); nested {
-			parent, name = p.groupOf(root, group), verb
+			parent, name = groupOf(root, group), verb
 		}
-		parent.AddCommand(&cobra.Command{
-			Use: name, Hidden: true, DisableFlagParsing: true,
-			RunE: func(*cobra.Command, []string) error {
-				return &fault{status: exitRefused, what: msgUnbuilt, args: []any{path}}
-			},
-		})
+		parent.AddCommand(unbuiltCommand(name, path))
 	}
 }
 
-// groupOf returns the group of that name; one that has no verb yet is made,
-// and stays out of the help.
-func (p *program) groupOf(root *cobra.Command, name string) *cobra.Command {
+func unbuiltCommand(name, path string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Hidden: true, DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			return &fault{status: exitRefused, what: msgUnbuilt, args: []any{path}}
+		},
+	}
+}
+
+// groupOf returns the group of that name. One of which no verb is built is
+// made, and answers like its verbs.
+func groupOf(root *cobra.Command, name string) *cobra.Command {
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == name {
 			return cmd
 		}
 	}
-	group := p.group(name, help{})
-	group.Hidden = true
+	group := unbuiltCommand(name, name)
 	root.AddCommand(group)
 	return group
 }

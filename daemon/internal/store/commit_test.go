@@ -194,7 +194,7 @@ func TestFaultOfOneCommitIsItsOwn(t *testing.T) {
 func TestPanicInATransactionPoisons(t *testing.T) {
 	poisoned := 0
 	r := newRig(t, Options{Poisoned: func(error) { poisoned++ }})
-	if err := r.Record(&Commit{Events: []*audit.Event{nil}}); !errors.Is(err, ErrPoisoned) {
+	if err := r.Record(breaking()); !errors.Is(err, ErrPoisoned) {
 		t.Errorf("Record = %v, want ErrPoisoned", err)
 	}
 	if err := r.Record(uses("a")); !errors.Is(err, ErrPoisoned) || poisoned != 1 {
@@ -251,3 +251,6 @@ func TestCommittedIsToldBeforeTheSubmitter(t *testing.T) {
 		}
 	}
 }
+
+// breaking is a commit whose transaction panics.
+func breaking() *Commit { return &Commit{Events: []*audit.Event{nil}} }

@@ -110,12 +110,17 @@ type List struct{ items []item }
 type item struct {
 	name  string
 	value Cell
+	note  string
 }
 
 // Add adds one item; an empty value is left out.
-func (l *List) Add(name string, value Cell) {
+func (l *List) Add(name string, value Cell) { l.Note(name, value, "") }
+
+// Note is Add with a remark behind the value, or below it where there is no
+// room.
+func (l *List) Note(name string, value Cell, note string) {
 	if value.Text != "" {
-		l.items = append(l.items, item{name, value})
+		l.items = append(l.items, item{name, value, note})
 	}
 }
 
@@ -127,17 +132,29 @@ func (l *List) Write(w io.Writer, p Paint) error {
 	}
 	var b strings.Builder
 	for _, it := range l.items {
-		lines := Wrap(Clean(it.value.Text), Columns-names-gap)
-		for i, line := range lines {
-			name := ""
-			if i == 0 {
-				name = it.name
-			}
-			b.WriteString(pad(name, names+gap) + p.Text(it.value.Tone, line) + "\n")
-		}
+		b.WriteString(pad(it.name, names+gap))
+		b.WriteString(strings.Join(it.lines(Columns-names-gap, p), "\n"+strings.Repeat(" ", names+gap)))
+		b.WriteByte('\n')
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (it item) lines(columns int, p Paint) []string {
+	lines := Wrap(Clean(it.value.Text), columns)
+	last := len(lines) - 1
+	room := columns - Width(lines[last]) - gap
+	for i := range lines {
+		lines[i] = p.Text(it.value.Tone, lines[i])
+	}
+	switch {
+	case it.note == "":
+	case Width(it.note) <= room:
+		lines[last] += strings.Repeat(" ", gap) + p.Text(Dim, it.note)
+	default:
+		lines = append(lines, p.Text(Dim, Cut(it.note, columns)))
+	}
+	return lines
 }
 
 // Indent writes text wrapped, each line behind that many blanks.

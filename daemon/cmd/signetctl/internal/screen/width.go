@@ -74,7 +74,7 @@ func Cut(s string, columns int) string {
 }
 
 // Wrap breaks s into lines of at most that many columns (at least 2), at
-// blanks where there are some, else anywhere, as Chinese is. Line ends in s
+// blanks and beside wide characters, as Chinese is. Line ends in s
 // stay.
 func Wrap(s string, columns int) []string {
 	var lines []string
@@ -87,15 +87,38 @@ func Wrap(s string, columns int) []string {
 func wrapLine(s string, columns int) []string {
 	var lines []string
 	for Width(s) > columns {
-		head, rest := split(s, columns)
-		if i := strings.LastIndexByte(head, ' '); i > 0 && !strings.HasPrefix(rest, " ") && strings.TrimSpace(head[:i]) != "" {
-			head, rest = s[:i], s[i:]
-		}
-		lines = append(lines, strings.TrimRight(head, " "))
-		s = strings.TrimLeft(rest, " ")
+		head, _ := split(s, columns)
+		at := lastBreak(s, len(head))
+		lines = append(lines, strings.TrimRight(s[:at], " "))
+		s = strings.TrimLeft(s[at:], " ")
 	}
 	return append(lines, s)
 }
+
+// lastBreak is the last place up to limit where a line may end: before a
+// blank, and beside a wide character, but not before punctuation that closes.
+// Without such a place it is limit.
+func lastBreak(s string, limit int) int {
+	at, indent := 0, true
+	var before rune
+	for i, r := range s {
+		if i > limit {
+			break
+		}
+		indent = indent && r == ' '
+		wide := runeWidth(r) == 2 || runeWidth(before) == 2
+		if !indent && i > 0 && (r == ' ' || wide && !closes(r)) {
+			at = i
+		}
+		before = r
+	}
+	if at == 0 {
+		return limit
+	}
+	return at
+}
+
+func closes(r rune) bool { return strings.ContainsRune("，。；：、！？）》”’…", r) }
 
 // split cuts s before the first character that does not fit, but takes at
 // least one.

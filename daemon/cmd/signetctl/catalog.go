@@ -1,0 +1,550 @@
+package main
+
+import (
+	"signet/daemon/cmd/signetctl/internal/screen"
+	"signet/protocol"
+)
+
+// This file is every word that signetctl says to people. A text is written
+// without field names, so that one without its translation does not compile.
+// JSON keys, codes, verbs, flags and the names of PKCS#11 stay English. The
+// Chinese words are those of the design's list: one word for each thing.
+
+// Help of the commands.
+var (
+	helpRoot = help{
+		text{"keys and seals of a signing appliance", "签章设备的密钥与印章管理"},
+		text{`signetctl speaks to signetd, the daemon in front of the crypto modules: it makes keys, sets the policy of each, signs, and reads the log. Three sockets, each for a group of accounts, decide who may do what; "signetctl VERB --help" shows an example of each verb.
+
+Exit status: 0 ok, 1 unexpected, 2 usage or bad input, 3 refused for good, 4 refused, try later, 5 more signatures needed, 6 not found, 7 signetd not reachable, 8 verification failed, 9 HSM not available, 10 conflict with the state as it is.
+
+LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours off.`,
+			`signetctl 与守护进程 signetd 通信（signetd 位于密码模块之前）：生成密钥、设置用印策略、签名、查阅审计日志。三个套接字分别对应一组账户，决定谁能做什么；“signetctl 命令 --help”给出每个命令的示例。
+
+退出状态：0 成功，1 意外错误，2 用法或输入有误，3 拒绝且不必重试，4 拒绝但可稍后重试，5 还需更多签名，6 未找到，7 无法连接 signetd，8 验证不通过，9 密码设备不可用，10 与当前状态冲突。
+
+语言由 LANG 或 LC_ALL 决定（英文、zh_CN）。设置 NO_COLOR 可关闭颜色。`},
+		"signetctl status\nsignetctl key list\nsignetctl sign contract --file contract.ofd --purpose contract -o contract.sig",
+	}
+	helpInit = help{
+		text{"begin the life of this appliance", "初始化本设备"},
+		text{"Creates the store and the first event of the log. What is chosen here holds for the life of the appliance: --crypto gm allows SM2, SM3 and SM4 only, mixed allows the international algorithms too. Authority development takes acts unsigned from members of signet-admin, and every one of its events says so: it is for trying and testing.",
+			"创建存储并写入审计日志的第一条记录。此处的选择在设备的整个生命期内有效：--crypto gm 只允许 SM2、SM3、SM4，mixed 还允许国际算法。authority development 表示接受 signet-admin 组成员未签名的管理指令，每条记录都会注明：仅用于试用和测试。"},
+		"signetctl init --crypto gm --deployment owner",
+	}
+	helpStatus = help{
+		text{"how the appliance is: mode, log, clock, tokens, warnings", "设备状态：运行模式、日志、时钟、令牌、警告"},
+		text{"The first thing to look at. Groups signet-admin and signet-audit may ask.", "首先要看的内容。signet-admin 组和 signet-audit 组可以查询。"},
+		"signetctl status\nsignetctl status --json | jq -r .mode",
+	}
+	helpToken = help{
+		text{"tokens of the crypto modules", "密码设备的令牌"},
+		text{"A token is one slot's token of a PKCS#11 library, named in signetd.toml. Keys live in tokens.", "令牌是 PKCS#11 接口库中一个槽位的令牌，在 signetd.toml 中命名。密钥存放在令牌中。"},
+		"signetctl token list",
+	}
+	helpTokenList = help{
+		text{"list the tokens and their states", "列出令牌及其状态"},
+		text{"States: connecting, up, down (signetd tries again by itself), latched (its PIN was refused; an administrator has to act).", "状态：连接中，可用，不可用（signetd 会自行重试），PIN 已锁存（PIN 被拒绝，需系统管理员处理）。"},
+		"signetctl token list",
+	}
+	helpTokenStatus = help{
+		text{"show one token with its last error", "显示一个令牌及其最近的错误"},
+		text{"Shows device, profile, sessions, the last error and what mends it.", "显示设备、配置文件、会话、最近的错误及处置办法。"},
+		"signetctl token status seals",
+	}
+	helpTokenClearPIN = help{
+		text{"let signetd try a token's PIN again", "允许 signetd 重新尝试令牌的 PIN"},
+		text{"A PIN that was refused is not tried again: most tokens lock themselves after a few wrong ones. Mend the credential first, then clear the latch.", "被拒绝的 PIN 不会再次尝试：多数令牌在若干次错误后会锁死。请先改正凭据，再解除锁存。"},
+		"signetctl token clear-pin seals",
+	}
+	helpKey = help{
+		text{"keys: make, list, suspend, resume", "密钥：生成、列出、停用、恢复"},
+		text{"An entry of class key is a signing key without a seal. It is made pending, gets a policy, and is then activated.", "key 类台账条目是不带印章的签名密钥。生成后为待启用状态，设置用印策略后再启用。"},
+		"signetctl key create contract --token seals --type SM2\nsignetctl policy set contract contract.toml\nsignetctl key activate contract",
+	}
+	helpKeyCreate = help{
+		text{"make a key in a token, and its entry", "在令牌中生成密钥并建立台账条目"},
+		text{"The key pair is made inside the token, its attributes are read back and checked, and a first signature is verified. An RSA key can take a minute. Types: SM2, EC-P256, EC-P384, RSA-2048, RSA-3072, RSA-4096, ED25519.",
+			"密钥对在令牌内部生成，随后逐项读回并检查属性，并验证一次签名。RSA 密钥可能需要一分钟。类型：SM2、EC-P256、EC-P384、RSA-2048、RSA-3072、RSA-4096、ED25519。"},
+		"signetctl key create contract --token seals --type SM2 --title \"Contracts 2026\"",
+	}
+	helpKeyList = help{
+		text{"list the keys", "列出密钥"},
+		text{"One line for each entry of class key: status, type, token, policy.", "每个 key 类台账条目一行：状态、类型、令牌、用印策略。"},
+		"signetctl key list\nsignetctl key list --json | jq -r '.entries[].id'",
+	}
+	helpKeyShow = help{
+		text{"show one entry, or write its public key", "显示一个台账条目，或导出其公钥"},
+		text{"With --public-key the key is written as PEM, for openssl and for those who verify.", "使用 --public-key 时以 PEM 写出公钥，供 openssl 和验证方使用。"},
+		"signetctl key show contract\nsignetctl key show contract --public-key contract.pem",
+	}
+	helpKeyActivate = help{
+		text{"let a pending entry be used", "启用待启用的台账条目"},
+		text{"An entry needs a policy first: without one it would allow nobody.", "条目须先设置用印策略：没有策略则不允许任何人使用。"},
+		"signetctl key activate contract",
+	}
+	helpKeySuspend = help{
+		text{"stop all use of an entry at once", "立即停用台账条目"},
+		text{"When the answer comes nothing more is signed with it. Each suspension is a hold with its reason; the entry can be used again when all holds are lifted.", "命令返回时即不再签名。每次停用记为一条停用事由；全部事由解除后才能再次使用。"},
+		"signetctl key suspend contract --why \"report of 2026-11-22: laptop lost\"",
+	}
+	helpKeyResume = help{
+		text{"lift a hold of an entry", "解除台账条目的停用事由"},
+		text{"Without --hold the only hold is lifted; an entry with several wants the one named.", "不带 --hold 时解除唯一的停用事由；有多条时须指明其一。"},
+		"signetctl key resume contract\nsignetctl key resume contract --hold 2",
+	}
+	helpSeal = help{
+		text{"electronic seals", "电子印章"},
+		text{"An entry of class seal signs stamps and nothing else.", "seal 类台账条目只用于电子签章。"},
+		"signetctl seal list",
+	}
+	helpSealList = help{
+		text{"list the seals", "列出电子印章"},
+		text{"One line for each entry of class seal.", "每个 seal 类台账条目一行。"},
+		"signetctl seal list",
+	}
+	helpPolicy = help{
+		text{"who may use an entry, for what", "谁可以将条目用于什么"},
+		text{"A policy is a TOML file. Every field narrows, and what is absent allows nobody.", "用印策略是 TOML 文件。每个字段都是限制，未写的一律不允许。"},
+		"signetctl policy set contract contract.toml",
+	}
+	helpPolicySet = help{
+		text{"give an entry a policy", "设置条目的用印策略"},
+		text{"The file is checked here first: all faults are shown with their lines, and nothing is sent. FILE - is standard input. Names of accounts are fixed to their ids when the policy is set.", "先在本地检查文件：列出全部错误及行号，有错则不发送。FILE 为 - 表示标准输入。账户名在设置时即固定为其数字标识。"},
+		"cat > contract.toml <<'END'\ncallers    = { users = [\"oa\"] }\noperations = [\"digest\", \"message\"]\nalgorithms = [\"SM2-SM3\"]\npurposes   = [\"contract\"]\nEND\nsignetctl policy set contract contract.toml",
+	}
+	helpPolicyShow = help{
+		text{"show the policy of an entry", "显示条目的用印策略"},
+		text{"The text goes to standard output exactly as it was set; revision, hash and whom its names mean go to standard error.", "正文按设置时的原样写到标准输出；修订号、杂凑值和账户对应关系写到标准错误。"},
+		"signetctl policy show contract > contract.toml",
+	}
+	helpSign = help{
+		text{"sign a file, a digest or SM2's e", "对文件、摘要或 SM2 的 e 值签名"},
+		text{"The file itself is not sent: for SM2 its e = SM3(ZA || file) is computed here with the entry's public key, for other algorithms its digest (ED25519 signs the file itself, up to 48 KiB). The signature is verified before it is written. Without -o it goes to standard output and its receipt to standard error. Run it as the account that the policy names.",
+			"文件本身不会发送：SM2 在本地用条目公钥计算 e = SM3(ZA || 文件)，其他算法计算摘要（ED25519 直接对文件签名，最大 48 KiB）。签名在写出之前先经验证。不带 -o 时签名写到标准输出，签章回执写到标准错误。请以用印策略中列出的账户运行。"},
+		"signetctl sign contract --file contract.ofd --purpose contract -o contract.sig\nsignetctl key show contract --public-key contract.pem\nopenssl dgst -sm3 -verify contract.pem -sigopt distid:1234567812345678 \\\n  -signature contract.sig contract.ofd",
+	}
+	helpLog = help{
+		text{"the log of every decision", "每次判定的审计日志"},
+		text{"Each use, refusal and act is one event. To read the log is an event too.", "每次用印、拒绝和管理指令各为一条审计记录。查阅日志本身也会被记录。"},
+		"signetctl log list",
+	}
+	helpLogList = help{
+		text{"list events", "列出审计记录"},
+		text{"Shows the newest 50. With --from it shows the first ones from there on; --limit 0 shows all. With --json every event is one line, the exact leaf of the log, and without --limit all are listed from the first on.",
+			"显示最新的 50 条。带 --from 时从该处起显示；--limit 0 显示全部。带 --json 时每条记录一行，即日志叶子的原文；不带 --limit 则从第一条起全部列出。"},
+		"signetctl log list --entry contract --result refused\nsignetctl log list --json | wc -l",
+	}
+	helpLogShow = help{
+		text{"show one event with its leaf hash", "显示一条审计记录及其叶子杂凑值"},
+		text{"Every field is named with what it means. --json gives the exact leaf.", "逐项列出字段及含义。--json 输出叶子原文。"},
+		"signetctl log show 42",
+	}
+	helpMode = help{
+		text{"what the appliance can do now, and why not more", "设备当前的运行模式及原因"},
+		text{"Modes: uninitialised, recovery, poisoned, degraded, serving.", "模式：uninitialised 未初始化，recovery 待恢复，poisoned 存储不可信，degraded 部分可用，serving 正常服务。"},
+		"signetctl mode show",
+	}
+	helpModeShow = help{
+		text{"show the mode, what it means and what mends it", "显示运行模式、含义及处置办法"},
+		text{"The same as the head of status, with the meaning of the mode.", "与 status 开头相同，另附模式的含义。"},
+		"signetctl mode show",
+	}
+	helpModeClear = help{
+		text{"end mode poisoned, or accept the clock", "结束 poisoned 模式，或接受当前时钟"},
+		text{"After a failed sync of its store signetd signs nothing. When the disk is mended this has the store opened anew and checked. --accept-clock is for another stop: a clock that jumped forward. Make sure of the time first: events are never dated back.",
+			"存储写入未能落盘后，signetd 不再签名。磁盘修复后，此命令重新打开并检查存储。--accept-clock 用于另一种停止：时钟向前跳变。请先确认时间正确：审计记录的时间绝不回退。"},
+		"signetctl mode clear\nsignetctl mode clear --accept-clock",
+	}
+	helpCompletion = help{
+		text{"print the completion script of a shell", "输出命令行补全脚本"},
+		text{"SHELL is bash, zsh or fish.", "SHELL 为 bash、zsh 或 fish。"},
+		"signetctl completion bash > /usr/share/bash-completion/completions/signetctl",
+	}
+)
+
+// Flags. The word in backquotes names the value.
+var (
+	flagHelp        = text{"show this help", "显示本帮助"}
+	flagVersion     = text{"show the version", "显示版本"}
+	flagJSON        = text{"write JSON for machines", "输出供程序使用的 JSON"}
+	flagTimeout     = text{"wait no longer than `DURATION`, like 10s (default: 30s to read, 1m to sign, 12m for an act)", "最长等待 `DURATION`，如 10s（默认：查询 30s，签名 1m，管理指令 12m）"}
+	flagSignSocket  = text{"`PATH` of sign.sock (SIGNET_SIGN_SOCKET)", "sign.sock 的路径 `PATH`（SIGNET_SIGN_SOCKET）"}
+	flagAdminSocket = text{"`PATH` of admin.sock (SIGNET_ADMIN_SOCKET)", "admin.sock 的路径 `PATH`（SIGNET_ADMIN_SOCKET）"}
+	flagAuditSocket = text{"`PATH` of audit.sock (SIGNET_AUDIT_SOCKET)", "audit.sock 的路径 `PATH`（SIGNET_AUDIT_SOCKET）"}
+	flagCrypto      = text{"`CHOICE`, required: gm (SM2, SM3, SM4 only) or mixed", "必填 `CHOICE`：gm（只用 SM2、SM3、SM4）或 mixed"}
+	flagDeployment  = text{"`CHOICE`: owner, hosting or maker (default owner)", "`CHOICE`：owner、hosting 或 maker（默认 owner）"}
+	flagAuthority   = text{"`CHOICE`: development, the only one before officers are built", "`CHOICE`：development（管理人员功能完成之前的唯一选择）"}
+	flagToken       = text{"`TOKEN` of signetd.toml to make the key in, required", "生成密钥所用的令牌 `TOKEN`（signetd.toml 中的名称），必填"}
+	flagType        = text{"`TYPE` of key, required", "密钥类型 `TYPE`，必填"}
+	flagTitle       = text{"`TEXT` that tells people what the key is for", "说明密钥用途的文字 `TEXT`"}
+	flagPublicKey   = text{"write the public key to `FILE` as PEM, - for standard output", "将公钥以 PEM 写入 `FILE`，- 表示标准输出"}
+	flagForce       = text{"replace a file that exists", "覆盖已有文件"}
+	flagWhy         = text{"reason, as `TEXT`, required: it stays with the entry and in the log", "停用理由 `TEXT`，必填：随条目保存并写入日志"}
+	flagHold        = text{"`NUMBER` of the hold to lift (see key show)", "要解除的停用事由编号 `NUMBER`（见 key show）"}
+	flagFile        = text{"sign this `FILE`, - for standard input", "对此 `FILE` 签名，- 表示标准输入"}
+	flagDigest      = text{"sign this digest, `HEX`", "对此摘要 `HEX` 签名"}
+	flagSM2E        = text{"sign this e = SM3(ZA || M), `HEX`, with SM2", "用 SM2 对此 e = SM3(ZA || M) 签名，`HEX`"}
+	flagAlgorithm   = text{"`NAME` of the algorithm; needed where the entry has several", "算法 `NAME`；条目有多个算法时必填"}
+	flagPurpose     = text{"`PURPOSE` that the policy must list", "用途 `PURPOSE`，须在用印策略中列出"}
+	flagDocID       = text{"`ID` of the document in its system, for the log", "文件在应用系统中的标识 `ID`，写入日志"}
+	flagDocNo       = text{"`NUMBER` that the document bears, for the log", "文件编号 `NUMBER`，写入日志"}
+	flagDocTitle    = text{"`TEXT` of the document's title; the log keeps its hash", "文件标题 `TEXT`；日志中只保存其杂凑值"}
+	flagUserID      = text{"`ID` of the person on whose word this is signed, for the log", "申请用印人标识 `ID`，写入日志"}
+	flagRequestID   = text{"`ID` of this request: repeated with it, the same answer comes and nothing is spent", "本次请求标识 `ID`：以同一标识重复请求将得到相同应答，且不消耗次数"}
+	flagOut         = text{"write the signature to `FILE` (default -, standard output)", "将签名写入 `FILE`（默认 -，即标准输出）"}
+	flagFormat      = text{"`FORMAT`: der, base64 or hex (default: der into a file, else base64); der of RSA and ED25519 is the raw signature", "格式 `FORMAT`：der、base64 或 hex（默认：写文件用 der，否则用 base64）；RSA 与 ED25519 的 der 即原始签名"}
+	flagFrom        = text{"begin with event `SEQ`", "从记录 `SEQ` 开始"}
+	flagLimit       = text{"at most `N` events, 0 for all (default 50; with --json all)", "最多 `N` 条，0 表示全部（默认 50；带 --json 时为全部）"}
+	flagEntry       = text{"only events of this `ENTRY`", "只列出此条目 `ENTRY` 的记录"}
+	flagResult      = text{"only events of this `RESULT`: allowed, refused or failed", "只列出此结果 `RESULT`：allowed、refused 或 failed"}
+	flagAcceptClock = text{"accept the time as it is now", "接受当前时间"}
+)
+
+// Headings of help and tables, names in lists.
+var (
+	headUsage       = text{"Usage:", "用法："}
+	headVerbs       = text{"Verbs:", "命令："}
+	headFlags       = text{"Flags:", "选项："}
+	headGlobalFlags = text{"Flags of every verb:", "通用选项："}
+	headExample     = text{"Example:", "示例："}
+	headTokens      = text{"tokens", "令牌"}
+	headWarnings    = text{"warnings", "警告"}
+	headToken       = text{"token", "令牌"}
+	headState       = text{"state", "状态"}
+	headSessions    = text{"sessions", "会话"}
+	headModule      = text{"module", "接口库"}
+	headProfile     = text{"profile", "配置文件"}
+	headNote        = text{"note", "备注"}
+	headEntry       = text{"entry", "台账条目"}
+	headStatus      = text{"status", "状态"}
+	headKeyType     = text{"key", "密钥类型"}
+	headPolicy      = text{"policy", "用印策略"}
+	headTitle       = text{"title", "名称"}
+	headSeq         = text{"seq", "序号"}
+	headRecorded    = text{"recorded %s", "记录时间 %s"}
+	headUID         = text{"uid", "uid"}
+	headWhat        = text{"what", "内容"}
+	headResult      = text{"result", "结果"}
+
+	labelMode       = text{"mode", "运行模式"}
+	labelMeaning    = text{"meaning", "含义"}
+	labelReason     = text{"reason", "原因"}
+	labelMend       = text{"to do", "处置"}
+	labelAppliance  = text{"appliance", "设备"}
+	labelGenesis    = text{"fixed at init", "初始化选项"}
+	labelLog        = text{"log", "审计日志"}
+	labelEntries    = text{"entries", "台账条目"}
+	labelClock      = text{"clock", "时钟"}
+	labelDaemon     = text{"daemon", "守护进程"}
+	labelSince      = text{"since", "自"}
+	labelLastError  = text{"last error", "最近错误"}
+	labelPinned     = text{"module pinned", "接口库已校验"}
+	labelProduction = text{"for production", "可用于生产"}
+	labelDevice     = text{"device", "设备"}
+	labelSerial     = text{"serial", "序列号"}
+	labelFirmware   = text{"firmware", "固件"}
+	labelClass      = text{"class", "类别"}
+	labelHold       = text{"hold %d", "停用事由 %d"}
+	labelAlgorithms = text{"algorithms", "算法"}
+	labelAlgorithm  = text{"algorithm", "算法"}
+	labelKeyID      = text{"key id", "密钥标识"}
+	labelOrigin     = text{"origin", "来源"}
+	labelCreated    = text{"created", "建立时间"}
+	labelRevision   = text{"revision", "修订"}
+	labelTranscript = text{"transcript", "生成过程记录"}
+	labelUsers      = text{"users", "用户"}
+	labelGroups     = text{"groups", "用户组"}
+	labelStale      = text{"allows nobody", "不再生效"}
+	labelSignature  = text{"signature", "签名"}
+	labelVerified   = text{"verified", "验证通过"}
+	labelDecided    = text{"decided", "判定时间"}
+	labelEvent      = text{"event", "审计记录"}
+	labelLeaf       = text{"leaf hash", "叶子杂凑值"}
+	labelRepeated   = text{"repeated", "重复请求"}
+)
+
+// Sentences.
+var (
+	msgNext             = text{"next: %s", "下一步：%s"}
+	msgDetail           = text{"%s: %s", "%s：%s"}
+	msgNone             = text{"none", "无"}
+	msgWaiting          = text{"waiting for signetd", "正在等待 signetd"}
+	msgInterrupted      = text{"interrupted; what was asked for may have been done: see signetctl log list", "已中断；请求可能已经执行：见 signetctl log list"}
+	msgUnexpected       = text{"unexpected: %s", "意外错误：%s"}
+	msgUnbuilt          = text{"%s is not built yet in this version (unsupported)", "本版本尚未提供 %s（unsupported）"}
+	msgNoArguments      = text{"no arguments are taken here, got %q", "此命令不带参数，却给出了 %q"}
+	msgArguments        = text{"want %d argument(s), %s; got %d", "需要 %d 个参数 %s；给出了 %d 个"}
+	msgBadName          = text{"%q is no name: want 1 to %d of A-Z a-z 0-9 . _ -", "%q 不是合法名称：应为 1 至 %d 个 A-Z a-z 0-9 . _ - 字符"}
+	msgVerbMissing      = text{"%s wants a verb", "%s 之后须写命令"}
+	msgVerbUnknown      = text{"%s has no verb %q: see %s --help", "%s 没有命令 %q：见 %s --help"}
+	msgVerbUnknownNear  = text{"%s has no verb %q: did you mean %s?", "%s 没有命令 %q：是否要用 %s？"}
+	msgFlagUnknown      = text{"there is no flag %s here", "没有选项 %s"}
+	msgFlagValueMissing = text{"flag --%s wants a value", "选项 --%s 须带值"}
+	msgFlagValue        = text{"%q is no value of --%s: %s", "%q 不能作为 --%s 的值：%s"}
+	msgFlagSyntax       = text{"command line: %s", "命令行有误：%s"}
+	msgChoice           = text{"%s is %q: want one of %s", "%s 的值为 %q：应为 %s 之一"}
+	msgCryptoMissing    = text{"--crypto is missing: gm (SM2, SM3, SM4 only) or mixed; it holds for the life of the appliance", "缺少 --crypto：gm（只用 SM2、SM3、SM4）或 mixed；在设备整个生命期内有效"}
+	msgTokenMissing     = text{"--token is missing: name a token of signetctl token list", "缺少 --token：请给出 signetctl token list 中的令牌"}
+	msgTypeMissing      = text{"--type is missing: one of %s", "缺少 --type：应为 %s 之一"}
+	msgBadKey           = text{"this key cannot be made: %s", "不能生成此密钥：%s"}
+	msgWhyMissing       = text{"--why is missing: say why the entry is suspended", "缺少 --why：请写明停用理由"}
+	msgBadWhy           = text{"this is no reason: %s", "停用理由有误：%s"}
+	msgBadPolicy        = text{"%s is no policy; nothing was sent", "%s 不是合法的用印策略；未发送任何内容"}
+	msgFileMissing      = text{"there is no file %s", "文件 %s 不存在"}
+	msgFileRead         = text{"reading %s: %s", "读取 %s 失败：%s"}
+	msgFileTooLarge     = text{"%s has more than %d bytes", "%s 超过 %d 字节"}
+	msgFileExists       = text{"%s exists: name another file, or say --force", "%s 已存在：请换一个文件名，或使用 --force"}
+	msgFileNotRegular   = text{"%s is no regular file and would be replaced, not written to", "%s 不是普通文件，写入会将其替换"}
+	msgFileWrite        = text{"writing %s: %s", "写入 %s 失败：%s"}
+
+	msgNoSocket       = text{"signetd does not listen: there is no socket %s", "signetd 未在监听：套接字 %s 不存在"}
+	msgNobodyListens  = text{"signetd does not run: nobody listens on %s", "signetd 未运行：%s 无人监听"}
+	msgNotPermitted   = text{"this account may not use %s: it is for group %s", "本账户无权使用 %s：仅限用户组 %s"}
+	msgNeitherSocket  = text{"this account may use neither %s nor %s: they are for groups %s and %s", "本账户无权使用 %s 和 %s：分别限于用户组 %s 和 %s"}
+	msgNoAnswer       = text{"signetd did not answer in time on %s", "signetd 未在规定时间内应答（%s）"}
+	msgUnreachable    = text{"signetd cannot be reached on %s: %s", "无法通过 %s 连接 signetd：%s"}
+	msgLost           = text{"the connection ended before the answer came: %s", "连接在应答到达之前中断：%s"}
+	msgDeadline       = text{"signetd did not answer in time; what was asked for may have been done", "signetd 未在规定时间内应答；请求可能已经执行"}
+	msgOutcomeUnknown = text{"the connection ended before the answer came: whether the act took effect is not known", "连接在应答到达之前中断：管理指令是否生效未知"}
+
+	msgDone             = text{"%s: done, event %d", "%s：已执行，审计记录 %d"}
+	msgDoneUnsigned     = text{"%s: done, event %d (unsigned: authority development)", "%s：已执行，审计记录 %d（未签名：authority development）"}
+	msgInitialised      = text{"appliance %s begins; mode is %s", "设备 %s 已初始化；运行模式 %s"}
+	msgGenesis          = text{"authority %s, crypto %s, deployment %s", "授权方式 %s，密码算法 %s，部署方式 %s"}
+	msgLogAt            = text{"%d events, root %s", "%d 条审计记录，根 %s"}
+	msgDaemon           = text{"version %s, pid %d, started %s", "版本 %s，进程 %d，启动于 %s"}
+	msgSynced           = text{"synchronised", "已同步"}
+	msgUnsynced         = text{"not synchronised", "未同步"}
+	msgNoTokens         = text{"signetd.toml names no tokens", "signetd.toml 中没有令牌"}
+	msgNotForProduction = text{"not for production", "不得用于生产"}
+	msgNotPinned        = text{"module not pinned (sha256)", "接口库未校验（sha256）"}
+	msgSessions         = text{"%d open of %d, %d hung", "已打开 %d，配置 %d，无响应 %d"}
+	msgNoSuchToken      = text{"signetd.toml names no token %q", "signetd.toml 中没有令牌 %q"}
+	msgNoKeys           = text{"no keys yet: signetctl key create --help", "尚无密钥：见 signetctl key create --help"}
+	msgNoSeals          = text{"no seals yet", "尚无电子印章"}
+	msgRevision         = text{"rev. %d", "修订 %d"}
+	msgRevisionBy       = text{"%d, by event %d", "%d（审计记录 %d）"}
+	msgHold             = text{"%s (by %s, from %s, lifted by %s)", "%s（由 %s 作出，自 %s 起，可由 %s 解除）"}
+	msgPublicKeyWritten = text{"public key (%s) of %s written to %s", "公钥（%s，%s）已写入 %s"}
+
+	msgOneInput       = text{"name one of --file, --digest and --sm2-e", "须在 --file、--digest、--sm2-e 中指定一项"}
+	msgNotSM2         = text{"--sm2-e is for SM2-SM3: %s signs --digest or --file", "--sm2-e 只用于 SM2-SM3：%s 应使用 --digest 或 --file"}
+	msgHex            = text{"--%s is %q: want hexadecimal digits, two for each byte", "--%s 的值为 %q：应为十六进制数字，每字节两位"}
+	msgBinary         = text{"der is binary: name a file with -o, or choose --format base64 or hex", "der 为二进制：请用 -o 指定文件，或选择 --format base64 或 hex"}
+	msgNotListed      = text{"%s is not among the entries whose policy names this account", "%s 的用印策略未列出本账户，或该条目不存在"}
+	msgNoAlgorithm    = text{"the policy of %s allows no algorithm of its key", "%s 的用印策略未允许其密钥的任何算法"}
+	msgWhichAlgorithm = text{"%s can sign in several ways: choose with --algorithm, one of %s", "%s 可用多种算法：请用 --algorithm 从 %s 中选择"}
+	msgAlgorithmKey   = text{"%s does not fit %s, whose key is %s", "%s 不适用于 %s（密钥类型为 %s）"}
+	msgNoKeyToVerify  = text{"the signature is not given out: the public key of %s is not listed, so it cannot be verified (event %d)", "签名未输出：未取得 %s 的公钥，无法验证（审计记录 %d）"}
+	msgDoesNotVerify  = text{"the signature is not given out: it does not verify with the public key of %s (event %d)", "签名未输出：用 %s 的公钥验证不通过（审计记录 %d）"}
+	msgOnScreen       = text{"standard output", "标准输出"}
+	msgSigned         = text{"%s (%s, %d bytes)", "%s（%s，%d 字节）"}
+	msgRepeated       = text{"the recorded answer of request id %s", "请求标识 %s 的已记录应答"}
+
+	msgNoEvents    = text{"no such events", "没有符合条件的审计记录"}
+	msgNoSuchEvent = text{"there is no event %d: the log has %d", "没有审计记录 %d：日志共 %d 条"}
+	msgBadSeq      = text{"%q is no event: want its number", "%q 不是审计记录序号：应为数字"}
+	msgLimit       = text{"--limit is %d: want 0 (all) or more", "--limit 为 %d：应为 0（全部）或更大"}
+	msgBadLog      = text{"signetd gave something that is not event %d of a log", "signetd 给出的不是日志的第 %d 条审计记录"}
+	msgLogCut      = text{"the log could not be read to its end: %s", "未能读完日志：%s"}
+
+	msgUnknownCode = text{"signetd refused with a code that this program does not know", "signetd 以本程序不认识的代码拒绝"}
+	aboutCode      = text{"code %d %s", "代码 %d %s"}
+	aboutField     = text{"field %s", "字段 %s"}
+	aboutRule      = text{"rule %s", "规则 %s"}
+	aboutEvent     = text{"event %d", "审计记录 %d"}
+	retryNever     = text{"do not repeat it unchanged", "请勿原样重试"}
+	retryNow       = text{"try again", "可立即重试"}
+	retryLater     = text{"try again later", "可稍后重试"}
+	retryAt        = text{"try again after %s", "%s 之后可重试"}
+	retryIn        = text{"try again in %s", "%s 后可重试"}
+)
+
+// What to type next. {entry} is what the verb is about.
+var (
+	hintService     = text{"systemctl status signetd signetd-admin.socket signetd-audit.socket signetd-sign.socket", "systemctl status signetd signetd-admin.socket signetd-audit.socket signetd-sign.socket"}
+	hintGroups      = text{"usermod -aG %s %s (officers) or usermod -aG %s %s (auditors), as root, then log in anew", "以 root 执行 usermod -aG %s %s（管理人员）或 usermod -aG %s %s（审计管理员），然后重新登录"}
+	hintGroup       = text{"usermod -aG %s %s (as root), then log in anew", "usermod -aG %s %s（以 root 执行），然后重新登录"}
+	hintLog         = text{"signetctl log list --limit 5", "signetctl log list --limit 5"}
+	hintRepeat      = text{"repeat it with the same --request-id, if it had one: nothing is spent twice", "如带有 --request-id，请以同一标识重试：不会重复消耗次数"}
+	hintKeyCreate   = text{"signetctl key create ENTRY --token TOKEN --type SM2", "signetctl key create ENTRY --token TOKEN --type SM2"}
+	hintPolicySet   = text{"signetctl policy set %s FILE", "signetctl policy set %s FILE"}
+	hintPolicyShow  = text{"signetctl policy show %s", "signetctl policy show %s"}
+	hintActivate    = text{"signetctl key activate %s", "signetctl key activate %s"}
+	hintSign        = text{"signetctl sign %s --file FILE --purpose PURPOSE -o FILE.sig", "signetctl sign %s --file FILE --purpose PURPOSE -o FILE.sig"}
+	hintResume      = text{"signetctl key resume %s", "signetctl key resume %s"}
+	hintShow        = text{"signetctl key show %s", "signetctl key show %s"}
+	hintTokens      = text{"signetctl token list", "signetctl token list"}
+	hintTokenStatus = text{"signetctl token status %s", "signetctl token status %s"}
+	hintStatus      = text{"signetctl status", "signetctl status"}
+	hintEvent       = text{"signetctl log show %d", "signetctl log show %d"}
+	hintNotListed   = text{"signetctl policy show %s (as an officer); or run this as an account that it names", "signetctl policy show %s（由管理人员执行）；或改用策略中列出的账户"}
+)
+
+// wordYes and wordNo answer questions.
+var (
+	wordYes = text{"yes", "是"}
+	wordNo  = text{"no", "否"}
+)
+
+// words are the daemon's own words for people.
+var words = map[string]struct {
+	text text
+	tone screen.Tone
+}{
+	"serving":       {text{"serving", "正常服务"}, screen.Good},
+	"degraded":      {text{"degraded", "部分可用"}, screen.Warn},
+	"poisoned":      {text{"poisoned", "存储不可信"}, screen.Bad},
+	"recovery":      {text{"recovery", "待恢复"}, screen.Bad},
+	"uninitialised": {text{"uninitialised", "未初始化"}, screen.Warn},
+	"pending":       {text{"pending", "待启用"}, screen.Warn},
+	"active":        {text{"active", "已启用"}, screen.Good},
+	"suspended":     {text{"suspended", "已停用"}, screen.Bad},
+	"superseded":    {text{"superseded", "已重新制作"}, screen.Dim},
+	"cancelled":     {text{"cancelled", "已注销"}, screen.Dim},
+	"invalid":       {text{"invalid", "无效"}, screen.Bad},
+	"up":            {text{"up", "可用"}, screen.Good},
+	"down":          {text{"down", "不可用"}, screen.Bad},
+	"latched":       {text{"latched", "PIN 已锁存"}, screen.Bad},
+	"connecting":    {text{"connecting", "连接中"}, screen.Warn},
+	"sane":          {text{"sane", "正常"}, screen.Good},
+	"behind":        {text{"behind", "落后"}, screen.Bad},
+	"jumped":        {text{"jumped", "跳变"}, screen.Bad},
+	"unknown":       {text{"unknown", "未知"}, screen.Warn},
+	"allowed":       {text{"allowed", "允许"}, screen.Good},
+	"refused":       {text{"refused", "拒绝"}, screen.Bad},
+	"failed":        {text{"failed", "失败"}, screen.Bad},
+	"key":           {text{"key", "密钥"}, screen.Plain},
+	"seal":          {text{"seal", "电子印章"}, screen.Plain},
+	"ceremony":      {text{"ceremony, witnessed here", "本机生成并见证"}, screen.Plain},
+	"adopted":       {text{"adopted, made elsewhere", "外部生成后纳管"}, screen.Warn},
+}
+
+// modeTexts say what a mode means.
+var modeTexts = map[string]text{
+	"serving":       {"all tokens are up; requests are decided and signed", "全部令牌可用；正常判定并签名"},
+	"degraded":      {"some token is out; its keys are refused with hsm_unavailable, the others sign", "部分令牌不可用；其中的密钥以 hsm_unavailable 拒绝，其余正常签名"},
+	"poisoned":      {"a sync of the store failed; nothing is signed until the disk is mended and an act clears this", "存储写入未能落盘；磁盘修复并以管理指令解除之前不再签名"},
+	"recovery":      {"the store is missing, older than it was, or not this appliance's; nothing is signed until officers decide", "存储缺失、较旧或不属于本设备；管理人员决定之前不再签名"},
+	"uninitialised": {"there is no store yet; only status and init are answered", "尚无存储；只应答状态查询和初始化"},
+}
+
+// A codeText is what a code of the table of errors means to people, and what
+// to type next.
+type codeText struct{ what, next text }
+
+var (
+	hintMode     = text{"signetctl mode show", "signetctl mode show"}
+	hintEntry    = text{"signetctl key show {entry}", "signetctl key show {entry}"}
+	hintRules    = text{"signetctl policy show {entry}", "signetctl policy show {entry}"}
+	hintDevices  = text{"signetctl token list", "signetctl token list"}
+	hintCommand  = text{"signetctl --help", "signetctl --help"}
+	hintOfficer  = text{"%s (as an officer)", "%s（由管理人员执行）"}
+	hintAnew     = text{"the same command again: it makes a new act", "重新执行同一命令：会生成新的管理指令"}
+	hintOfficers = text{"signetctl status (fixed at init: who may act)", "signetctl status（初始化选项中写明由谁管理）"}
+)
+
+// codeTexts has every code of protocol.
+var codeTexts = map[protocol.Code]codeText{
+	protocol.Malformed:         {text{"the request is malformed", "请求格式有误"}, hintCommand},
+	protocol.TooLarge:          {text{"the request is too large", "请求过大"}, hintCommand},
+	protocol.UnknownField:      {text{"signetd does not know a field of the request: it is older than this program", "signetd 不认识请求中的字段：其版本早于本程序"}, hintStatus},
+	protocol.Unsupported:       {text{"this signetd does not do that", "此 signetd 不支持该功能"}, hintStatus},
+	protocol.DigestLength:      {text{"the digest has the wrong length for its algorithm", "摘要长度与算法不符"}, hintEntry},
+	protocol.AlgorithmMismatch: {text{"the algorithm does not fit the entry's key", "算法与条目密钥不符"}, hintEntry},
+	protocol.RequestIDReused:   {text{"this request id stands for another request", "该请求标识已用于其他请求"}, text{"the same command with a fresh --request-id", "换一个新的 --request-id 再执行"}},
+	protocol.BatchTooLarge:     {text{"too many items in one request", "一次请求的项目过多"}, hintRules},
+	protocol.InputKindRequired: {text{"this algorithm signs another kind of input", "该算法要求另一种输入"}, text{"signetctl sign {entry} --file FILE", "signetctl sign {entry} --file FILE"}},
+	protocol.SignTime:          {text{"the signing time is not now", "签章时间与当前时间不符"}, hintStatus},
+	protocol.NotASCII:          {text{"a field has characters outside ASCII", "字段含有非 ASCII 字符"}, hintCommand},
+
+	protocol.UnknownEntry:          {text{"not found", "未找到"}, text{"signetctl key list", "signetctl key list"}},
+	protocol.NotACaller:            {text{"this account may not use the entry", "本账户无权使用该条目"}, hintRules},
+	protocol.OperationRefused:      {text{"the policy does not allow this operation", "用印策略不允许此操作"}, hintRules},
+	protocol.AlgorithmRefused:      {text{"the policy does not allow this algorithm", "用印策略不允许此算法"}, hintRules},
+	protocol.VersionRefused:        {text{"the policy does not allow this version of the seal format", "用印策略不允许此印章格式版本"}, hintRules},
+	protocol.PurposeRefused:        {text{"the policy does not allow this purpose", "用印策略不允许此用途"}, hintRules},
+	protocol.NotActive:             {text{"the entry is not active", "台账条目未启用或已停用"}, hintEntry},
+	protocol.OutsideValidity:       {text{"the entry is outside its validity", "不在条目有效期内"}, hintEntry},
+	protocol.OutsideHours:          {text{"the policy does not allow use at this hour", "当前时间不在允许用印的时段内"}, hintRules},
+	protocol.QuotaSpent:            {text{"the quota is spent", "用印次数限额已用完"}, hintRules},
+	protocol.RateExceeded:          {text{"too many uses in this span", "该时段内用印过于频繁"}, hintRules},
+	protocol.ApprovalNeeded:        {text{"an approval is needed first", "须先取得用印授权"}, hintRules},
+	protocol.ApprovalDenied:        {text{"the approval was denied", "用印授权被拒绝"}, hintRules},
+	protocol.CertInvalid:           {text{"the signing certificate is not valid", "签名证书无效"}, hintEntry},
+	protocol.SealOutlivesCert:      {text{"the seal would outlive its certificate", "印章有效期超过证书有效期"}, hintEntry},
+	protocol.KeyMismatch:           {text{"the token's key is not the one of the register", "令牌中的密钥与台账不符"}, hintEntry},
+	protocol.ClockBehind:           {text{"the clock is behind the log", "时钟落后于审计日志"}, hintStatus},
+	protocol.SignerNotInSeal:       {text{"the certificate is not among the seal's signers", "证书不在印章的签章人之列"}, hintEntry},
+	protocol.OpNotForSeal:          {text{"a seal's key signs stamps and nothing else", "印章密钥只用于电子签章"}, hintEntry},
+	protocol.SESStructureInMessage: {text{"the message is seal or stamp data, which only a seal may sign", "待签内容是印章或签章数据，只能由印章签署"}, hintCommand},
+	protocol.ContextRequired:       {text{"the policy wants more said about the document", "用印策略要求提供更多文件信息"}, hintRules},
+	protocol.SealMustBeRemade:      {text{"the seal must be made anew", "印章须重新制作"}, hintEntry},
+	protocol.CertIsEncryption:      {text{"the certificate is for encryption, not for signing", "证书是加密证书而非签名证书"}, hintEntry},
+	protocol.Changed:               {text{"the entry changed while this was signed", "签名过程中条目发生变化"}, hintEntry},
+	protocol.RecordUnproven:        {text{"the entry's record does not prove itself and is not used", "条目记录无法自证，不予使用"}, text{"signetctl log list --entry {entry}", "signetctl log list --entry {entry}"}},
+	protocol.ClockJumped:           {text{"the clock jumped forward", "时钟向前跳变"}, text{"timedatectl, then: signetctl mode clear --accept-clock", "先检查 timedatectl，再执行：signetctl mode clear --accept-clock"}},
+
+	protocol.Busy:               {text{"signetd has its hands full", "signetd 繁忙"}, hintStatus},
+	protocol.DeadlineExceeded:   {text{"signetd could not answer in time", "signetd 未能在期限内完成"}, hintDevices},
+	protocol.ShuttingDown:       {text{"signetd is stopping", "signetd 正在停止"}, hintStatus},
+	protocol.TooManyConnections: {text{"too many connections", "连接过多"}, hintStatus},
+
+	protocol.HSMUnavailable: {text{"the token is not available", "令牌不可用"}, hintDevices},
+	protocol.HSMFailed:      {text{"the crypto module failed", "密码设备执行失败"}, hintDevices},
+	protocol.BadSignature:   {text{"the crypto module gave a signature that does not verify; it was destroyed", "密码设备给出的签名验证不通过，已销毁"}, hintDevices},
+	protocol.PINLatched:     {text{"the token's PIN was refused and is not tried again", "令牌 PIN 被拒绝，不再尝试"}, text{"signetctl token list, mend the credential, then: signetctl token clear-pin NAME", "signetctl token list，改正凭据后执行：signetctl token clear-pin NAME"}},
+
+	protocol.StoreFull:     {text{"the store is full", "存储已满"}, hintStatus},
+	protocol.Poisoned:      {text{"nothing is signed: a sync of the store failed", "已停止签名：存储写入未能落盘"}, hintMode},
+	protocol.Recovery:      {text{"nothing is signed: the store needs recovery", "已停止签名：存储需要恢复"}, hintMode},
+	protocol.Uninitialised: {text{"this appliance is not initialised", "本设备尚未初始化"}, text{"signetctl init --crypto gm", "signetctl init --crypto gm"}},
+
+	protocol.RoleRefused:       {text{"this account may not do that", "本账户无权执行此操作"}, text{"id, and run this as an account of the socket's group", "用 id 查看所属组，改用该套接字用户组中的账户执行"}},
+	protocol.TooFew:            {text{"more officers have to sign", "还需更多管理人员签名"}, hintOfficers},
+	protocol.DuplicateSigner:   {text{"one person signed twice", "同一人签名两次"}, hintOfficers},
+	protocol.ActExpired:        {text{"the act has expired", "管理指令已过期"}, hintAnew},
+	protocol.ActReplayed:       {text{"the act was applied before", "管理指令已经执行过"}, hintLog},
+	protocol.OtherAppliance:    {text{"the act is for another appliance", "管理指令属于其他设备"}, hintStatus},
+	protocol.BadActSignature:   {text{"a signature on the act does not verify", "管理指令上的签名验证不通过"}, hintOfficers},
+	protocol.IllegalTransition: {text{"the entry's state does not allow that", "条目当前状态不允许此操作"}, hintEntry},
+	protocol.Conflict:          {text{"that conflicts with what is there", "与现有状态冲突"}, hintStatus},
+
+	protocol.Internal: {text{"a fault inside signetd", "signetd 内部错误"}, text{"journalctl -u signetd -n 50", "journalctl -u signetd -n 50"}},
+}
+
+// fieldTexts say what the fields of an event mean.
+var fieldTexts = map[string]text{
+	"v": {"version of the event's form", "记录格式版本"}, "epoch": {"of this log", "日志纪元"},
+	"seq": {"index in the log", "序号"}, "kind": {"what it is about", "类别"},
+	"decided": {"time that was decided on", "判定所用时间"}, "recorded": {"time of recording", "记录时间"},
+	"clock": {"the kernel on its clock", "内核对时钟的判断"},
+	"uid":   {"who asked", "请求者 uid"}, "gid": {"and his group", "请求者 gid"}, "gids": {"and further groups", "附加组"},
+	"pid": {"process, as evidence", "进程号，仅作旁证"}, "unit": {"systemd unit", "systemd 单元"},
+	"request_id": {"the caller's id", "请求标识"}, "call": {"number of the call", "调用编号"},
+	"batch": {"item, of how many", "批次序号与总数"}, "purpose": {"declared purpose", "声明的用途"},
+	"container": {"declared container", "声明的文档格式"}, "doc_id": {"document's id", "文件标识"},
+	"doc_no": {"document's number", "文件编号"}, "doc_sm3": {"SM3 of the unsigned file, declared", "未签文件的 SM3（声明）"},
+	"refs_sm3": {"SM3 of the OFD references", "OFD 引用清单的 SM3"}, "pages": {"pages", "页数"},
+	"approval_ref": {"approval in the caller's system", "应用系统中的审批编号"},
+	"user_id":      {"person, declared", "用印申请人（声明）"}, "dept": {"department, declared", "部门（声明）"},
+	"user_name": {"private: SM3 of salt and name", "私密：盐与姓名的 SM3"},
+	"doc_title": {"private: SM3 of salt and title", "私密：盐与标题的 SM3"},
+	"client_ip": {"private: SM3 of salt and address", "私密：盐与地址的 SM3"},
+	"entry":     {"entry", "台账条目"}, "rev": {"revision of its record", "条目修订"},
+	"generation": {"making of the seal", "印章版次"}, "signer": {"hash of certificate or key", "证书或公钥的杂凑值"},
+	"token": {"where it was signed", "签名所用令牌"}, "op": {"operation or act", "操作或管理指令"},
+	"alg": {"algorithm", "算法"}, "input": {"kind of input", "输入种类"}, "value": {"what the key signed", "被签名的值"},
+	"doc_hash": {"the caller's document hash", "应用系统给出的文件杂凑值"},
+	"property": {"property of the stamp", "签章属性"}, "sign_time": {"signing time", "签章时间"},
+	"version": {"of program or format", "程序或格式版本"}, "stamps": {"stamps already in the file", "文件中已有签章数"},
+	"policy_rev": {"revision of the policy", "用印策略修订"}, "engine": {"version of the rules", "判定引擎版本"},
+	"local": {"zone offset used, seconds", "所用时区偏移（秒）"}, "use": {"spent, reserved, limit", "已用、预留、限额"},
+	"approval": {"approval consumed", "所用用印授权"}, "crl": {"CRL looked at", "所查 CRL"},
+	"result": {"outcome", "结果"}, "reason": {"name of the code", "理由（代码名称）"}, "rule": {"rule that decided", "判定规则"},
+	"sig": {"the signature, base64", "签名值，base64"},
+	"act": {"the act", "管理指令"}, "act_sigs": {"signatures on it", "管理指令上的签名"}, "role": {"in which role", "以何角色"},
+	"opcode": {"code of GB/T 33560", "GB/T 33560 操作代码"}, "prev_act": {"event of the act before", "上一条管理指令的审计记录"},
+	"count": {"how many it stands for", "所代表的次数"}, "first": {"the first of them", "其中最早"}, "last": {"the last of them", "其中最晚"},
+}
