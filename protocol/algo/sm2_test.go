@@ -2,7 +2,6 @@ package algo_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
 	"crypto/rand"
 	"encoding/asn1"
 	"encoding/hex"
@@ -58,12 +57,11 @@ func der(t *testing.T, r, s *big.Int) []byte {
 
 func exampleKey(t *testing.T) algo.PublicKey {
 	t.Helper()
-	key := &ecdsa.PublicKey{Curve: sm2.P256(), X: number(t, exampleX), Y: number(t, exampleY)}
-	pub, err := algo.NewPublicKey(key)
+	key, err := sm2.NewPublicKey(unhex(t, "04"+exampleX+exampleY))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pub
+	return wrap(t, key)
 }
 
 func exampleSignature(t *testing.T) []byte {

@@ -113,7 +113,10 @@ func read[T any](ctx context.Context, p *program, ask func(context.Context, *adm
 // one or it does not answer. Both give the same answers.
 func readEither[T any](ctx context.Context, p *program, ask func(context.Context, *admin.Client) (T, error)) (T, error) {
 	answer, adminErr := askOf(ctx, p.admin, ask)
-	if !errors.Is(adminErr, admin.ErrUnreachable) && !errors.Is(adminErr, protocol.RoleRefused) {
+	switch {
+	case errors.Is(adminErr, context.DeadlineExceeded): // no time is left for the other
+		return answer, p.admin.unreachable(adminErr)
+	case !errors.Is(adminErr, admin.ErrUnreachable) && !errors.Is(adminErr, protocol.RoleRefused):
 		return answer, adminErr
 	}
 	answer, err := askOf(ctx, p.audit, ask)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"signet/protocol"
@@ -46,7 +47,7 @@ func statusOf(err error) int {
 		return own.status
 	case errors.As(err, &said):
 		return statusOfCode(said)
-	case errors.Is(err, client.ErrConnectionLost):
+	case errors.Is(err, client.ErrConnectionLost) || errors.Is(err, context.DeadlineExceeded):
 		return exitUnreachable
 	case errors.Is(err, algo.ErrSignature):
 		return exitVerification

@@ -99,7 +99,7 @@ func (p *program) report(err error) report {
 	case errors.Is(err, client.ErrConnectionLost):
 		r.sentence, r.next = p.tr(msgLost, err), p.tr(hintRepeat)
 	case errors.Is(err, context.DeadlineExceeded):
-		r.status, r.sentence, r.next = exitUnreachable, p.tr(msgDeadline), p.tr(hintService)
+		r.sentence, r.next = p.tr(msgDeadline), p.tr(hintService)
 	default:
 		r.sentence = p.tr(msgUnexpected, err)
 	}

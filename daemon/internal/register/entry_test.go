@@ -25,11 +25,21 @@ var at = time.Date(2026, 11, 22, 18, 51, 0, 999, time.FixedZone("UTC+8", 8*3600)
 func generator(t testing.TB) algo.PublicKey {
 	t.Helper()
 	p := elliptic.P256().Params()
-	pub, err := algo.NewPublicKey(&ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).Set(p.Gx), Y: new(big.Int).Set(p.Gy)})
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point(p.Gx, p.Gy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub, err := algo.NewPublicKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return pub
+}
+
+// point is the uncompressed form of a point of P-256.
+func point(x, y *big.Int) []byte {
+	b := append([]byte{4}, x.FillBytes(make([]byte, 32))...)
+	return append(b, y.FillBytes(make([]byte, 32))...)
 }
 
 // pending is a new entry of class key.

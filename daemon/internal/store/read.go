@@ -94,8 +94,10 @@ func (s *Store) Policy(id string, rev uint32) (r register.PolicyRecord, p policy
 		if data == nil {
 			return fmt.Errorf("%w: policy revision %d of %s is missing", ErrDamaged, rev, id)
 		}
-		r, p, err = register.ParsePolicyRecord(data)
-		return err
+		if r, p, err = register.ParsePolicyRecord(data); err != nil {
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return nil
 	})
 	return r, p, err
 }

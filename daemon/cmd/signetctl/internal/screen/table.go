@@ -50,13 +50,13 @@ func (t *Table) Write(w io.Writer, p Paint) error {
 }
 
 func writeRow(b *strings.Builder, row []Cell, widths []int, p Paint) {
+	var line strings.Builder
 	for i, cell := range row {
 		text := Cut(Clean(cell.Text), widths[i])
-		b.WriteString(p.Text(cell.Tone, text))
-		if i < len(row)-1 { // no blanks at the end of a line
-			b.WriteString(strings.Repeat(" ", widths[i]-Width(text)+gap))
-		}
+		line.WriteString(p.Text(cell.Tone, text))
+		line.WriteString(strings.Repeat(" ", widths[i]-Width(text)+gap))
 	}
+	b.WriteString(strings.TrimRight(line.String(), " "))
 	b.WriteByte('\n')
 }
 
@@ -107,6 +107,9 @@ func (t *Table) widest(widths []int, whole bool) int {
 // wrapped, never cut.
 type List struct{ items []item }
 
+// maxName bounds the names of a list in columns, for values to have room.
+const maxName = 40
+
 type item struct {
 	name  string
 	value Cell
@@ -120,7 +123,7 @@ func (l *List) Add(name string, value Cell) { l.Note(name, value, "") }
 // room.
 func (l *List) Note(name string, value Cell, note string) {
 	if value.Text != "" {
-		l.items = append(l.items, item{name, value, note})
+		l.items = append(l.items, item{Cut(Clean(name), maxName), value, note})
 	}
 }
 

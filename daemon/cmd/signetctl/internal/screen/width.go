@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/width"
 )
@@ -69,8 +70,7 @@ func Cut(s string, columns int) string {
 	if columns < 1 {
 		return ""
 	}
-	head, _ := split(s, columns-1)
-	return head + ellipsis
+	return s[:fitting(s, columns-1)] + ellipsis
 }
 
 // Wrap breaks s into lines of at most that many columns (at least 2), at
@@ -86,13 +86,18 @@ func Wrap(s string, columns int) []string {
 
 func wrapLine(s string, columns int) []string {
 	var lines []string
-	for Width(s) > columns {
-		head, _ := split(s, columns)
-		at := lastBreak(s, len(head))
+	for {
+		limit := fitting(s, columns)
+		if limit == len(s) {
+			return append(lines, s)
+		}
+		_, first := utf8.DecodeRuneInString(s)
+		at := lastBreak(s, max(limit, first))
 		lines = append(lines, strings.TrimRight(s[:at], " "))
-		s = strings.TrimLeft(s[at:], " ")
+		if s = strings.TrimLeft(s[at:], " "); s == "" {
+			return lines
+		}
 	}
-	return append(lines, s)
 }
 
 // lastBreak is the last place up to limit where a line may end: before a
@@ -120,17 +125,15 @@ func lastBreak(s string, limit int) int {
 
 func closes(r rune) bool { return strings.ContainsRune("，。；：、！？）》”’…", r) }
 
-// split cuts s before the first character that does not fit, but takes at
-// least one.
-func split(s string, columns int) (head, rest string) {
+// fitting is the length in bytes of the longest beginning of s that fits.
+func fitting(s string, columns int) int {
 	used := 0
 	for i, r := range s {
-		used += runeWidth(r)
-		if used > columns && i > 0 {
-			return s[:i], s[i:]
+		if used += runeWidth(r); used > columns {
+			return i
 		}
 	}
-	return s, ""
+	return len(s)
 }
 
 // pad fills s up to that many columns.

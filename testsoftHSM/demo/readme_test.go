@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"signet/testsoftHSM/stage"
+)
+
+// A block is one fenced block of the README. Its first line says for whom a
+// shell block is, or which file a TOML block is.
+type block struct{ language, head, text string }
+
+var fence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
+
+func readme(t *testing.T) []block {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []block
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+		head, _, _ := strings.Cut(m[2], "\n")
+		blocks = append(blocks, block{m[1], strings.TrimPrefix(head, "# "), m[2]})
+	}
+	return blocks
+}
+
+// Every fenced command of the README runs, in its order, on one appliance, as
+// the person whom the block names; every fenced file is used as it stands.
+// The two make targets are not run from within a test: they must exist here
+// and are run in full beside it.
+func TestEveryFencedCommandOfTheReadmeRuns(t *testing.T) {
+	needRoot(t)
+	s := newStage(t)
+	if err := os.WriteFile(filepath.Join(s.Dir, "contract.ofd"), []byte("a document"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, b := range readme(t) {
+		switch {
+		case b.language == "sh" && strings.HasPrefix(b.text, "make "):
+			checkTarget(t, strings.Fields(b.text)[1])
+		case b.language == "sh":
+			runAs(t, s, b)
+		case b.language == "toml":
+			if err := os.WriteFile(filepath.Join(s.Dir, b.head), []byte(b.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		case b.language == "go":
+			runProgram(t, s, b.text)
+		default:
+			t.Errorf("block %q: nobody runs it", b.head)
+		}
+		ran++
+	}
+	if ran < 10 {
+		t.Errorf("%d blocks found: the pattern no longer matches the README", ran)
+	}
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), "root") {
+		t.Fatal("this test needs root, and SIGNET_REQUIRE asks for it")
+	}
+	t.Skip("needs root: it plays several users")
+}
+
+func newStage(t *testing.T) *stage.Stage {
+	t.Helper()
+	bin := t.TempDir()
+	build(t, bin, "signetd", "1")
+	build(t, bin, "signetctl", "0")
+	s, err := stage.New(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			text, _ := os.ReadFile(filepath.Join(s.Dir, "signetd.log"))
+			t.Logf("signetd:\n%s", text)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func build(t *testing.T, bin, program, cgo string) {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-o", bin, "signet/daemon/cmd/"+program)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", program, err, out)
+	}
+}
+
+func checkTarget(t *testing.T, target string) {
+	t.Helper()
+	cmd := exec.Command("make", "-n", target)
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("make %s: %v\n%s", target, err, out)
+	}
+}
+
+var people = map[string]struct{ uid, gid uint32 }{
+	"as an administrator": {stage.AdminUID, stage.AdminGID},
+	"as an auditor":       {stage.AuditUID, stage.AuditGID},
+	"as the caller":       {stage.CallerUID, stage.ClientsGID},
+	"as anybody":          {stage.OtherUID, 0},
+}
+
+// runAs runs a block line by line: each must succeed.
+func runAs(t *testing.T, s *stage.Stage, b block) {
+	t.Helper()
+	who, ok := people[b.head]
+	if !ok {
+		t.Fatalf("block begins with %q: want one of the people of this test", b.head)
+	}
+	if err := os.Chmod(s.Dir, 0o1777); err != nil { // what is written with -o lands here
+		t.Fatal(err)
+	}
+	groups := []uint32{who.gid}
+	if who.gid == 0 {
+		groups = nil
+	}
+	cmd := s.Command(context.Background(), who.uid, groups, "/bin/sh", "-exc", b.text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", b.head, err, out)
+	}
+	if strings.Contains(b.text, "init") {
+		if _, err := s.WaitMode(context.Background(), "serving"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// runProgram compiles the Go example as it stands and runs it as the caller.
+func runProgram(t *testing.T, s *stage.Stage, text string) {
+	t.Helper()
+	dir := t.TempDir()
+	source, program := filepath.Join(dir, "main.go"), filepath.Join(s.Dir, "bin", "example")
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", "build", "-o", program, source).CombinedOutput(); err != nil {
+		t.Fatalf("building the Go example: %v\n%s", err, out)
+	}
+	cmd := s.Command(context.Background(), stage.CallerUID, []uint32{stage.ClientsGID}, program)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "bytes, event") {
+		t.Fatalf("the Go example: %v\n%s", err, out)
+	}
+}
