@@ -35,12 +35,20 @@ type outcome struct {
 // A procedure is how one kind of act is carried out. prepare does what may
 // take long, with no lock held, so that a suspend never waits for a key to be
 // made; change judges the act under the lock and returns what it changes.
-// undo takes back what prepare did if the act is not recorded.
+// undo takes back what prepare did if the act is certainly not recorded.
 type procedure struct {
 	prepare func(context.Context) error
 	change  func() (store.Change, error)
 	undo    func()
 	signs   uint64 // C_Sign calls of prepare, counted in the act's event
+}
+
+func (p *procedure) takeBack(err error) {
+	// After a failed sync the act may stand in the log once the store is
+	// opened again: what it made must then still be there.
+	if p.undo != nil && !errors.Is(err, store.ErrPoisoned) {
+		p.undo()
+	}
 }
 
 // procedures is the table of the kinds that are built. The kinds that make or
@@ -58,37 +66,38 @@ var procedures = map[authority.Kind]func(*appliance, submission) (*procedure, er
 // apply is the one function through which anything changes. An act that is
 // refused is an event too.
 func (a *appliance) apply(ctx context.Context, sub submission) (outcome, *protocol.Error) {
-	done, err := a.carryOut(ctx, sub)
+	done, signs, err := a.carryOut(ctx, sub)
 	if err == nil {
 		a.journal.Send(systemd.ActApplied, fmt.Sprintf("%s %s", sub.act.Kind, sub.act.Target), systemd.Act(string(sub.act.Kind)),
 			systemd.Target(sub.act.Target), systemd.UID(sub.who.UID), systemd.Event(done.event))
 		return done, nil
 	}
-	return outcome{}, a.refuseAct(sub, err)
+	return outcome{}, a.refuseAct(sub, signs, err)
 }
 
-func (a *appliance) carryOut(ctx context.Context, sub submission) (outcome, error) {
+// carryOut returns what the act has become, and how often it had the HSM sign.
+func (a *appliance) carryOut(ctx context.Context, sub submission) (done outcome, signs uint64, err error) {
 	if err := a.judge(sub); err != nil {
-		return outcome{}, err
+		return outcome{}, 0, err
 	}
-	make, ok := procedures[sub.act.Kind]
+	begin, ok := procedures[sub.act.Kind]
 	if !ok {
-		return outcome{}, fmt.Errorf("%w: %s", errUnsupported, sub.act.Kind)
+		return outcome{}, 0, fmt.Errorf("%w: %s", errUnsupported, sub.act.Kind)
 	}
-	p, err := make(a, sub)
+	p, err := begin(a, sub)
 	if err != nil {
-		return outcome{}, err
+		return outcome{}, 0, err
 	}
 	if p.prepare != nil {
 		if err := p.prepare(ctx); err != nil {
-			return outcome{}, err
+			return outcome{}, p.signs, err
 		}
 	}
-	done, err := a.commitAct(sub, p)
-	if err != nil && p.undo != nil {
-		p.undo()
+	done, err = a.commitAct(sub, p)
+	if err != nil {
+		p.takeBack(err)
 	}
-	return done, err
+	return done, p.signs, err
 }
 
 // errUnsupported is returned for an act of a kind that is not built yet.
@@ -197,13 +206,14 @@ func (a *appliance) actEvent(sub submission) *audit.Event {
 }
 
 // refuseAct records a refused act, counted like every refusal.
-func (a *appliance) refuseAct(sub submission, err error) *protocol.Error {
+func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol.Error {
 	answer := a.actError(err)
 	if errors.Is(err, errClockJumped) {
 		return answer // nothing is recorded with a time that cannot be trusted
 	}
 	e := a.actEvent(sub)
 	e.Refuse(answer.Name, ruleAct)
+	e.Count = signs
 	answer = a.refuse(refusal{sub.who.UID, e.Entry, ruleAct + "." + string(sub.act.Kind), answer.Name}, e, nil, answer)
 	event := uint64(0)
 	if answer.Event != nil {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -66,7 +67,7 @@ func (s *Server) answerSign(ctx context.Context, who Peer, f protocol.Frame) (pr
 func (s *Server) health() *protocol.HealthReply {
 	cond := s.condition()
 	h := &protocol.HealthReply{
-		Mode: cond.mode.String(), Reason: cond.reason, Version: s.version, Features: features,
+		Mode: cond.mode.String(), Reason: strings.ToValidUTF8(cond.reason, "\uFFFD"), Version: s.version, Features: features,
 		Now: timestamppb.New(s.sources.Real()), FrameMax: uint32(s.limits.Frame), BatchMax: uint32(s.limits.Batch),
 		RequestIdHours: uint32(store.RememberFor / time.Hour), RequestIdCount: store.RememberCount,
 	}
@@ -78,7 +79,7 @@ func (s *Server) health() *protocol.HealthReply {
 		if t.State == hsm.StateUp {
 			reason = ""
 		}
-		h.Tokens = append(h.Tokens, &protocol.TokenHealth{Name: t.Name, State: t.State.String(), Reason: reason})
+		h.Tokens = append(h.Tokens, &protocol.TokenHealth{Name: t.Name, State: t.State.String(), Reason: strings.ToValidUTF8(reason, "\uFFFD")})
 	}
 	return h
 }

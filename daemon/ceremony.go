@@ -31,6 +31,7 @@ type ceremony struct {
 	spec       hsm.Spec
 	key        hsm.KeyRef
 	transcript []byte
+	procedure  *procedure
 }
 
 func keyCreate(a *appliance, sub submission) (*procedure, error) {
@@ -56,7 +57,8 @@ func keyCreate(a *appliance, sub submission) (*procedure, error) {
 	// The nonce keeps the label apart from that of a ceremony for the same
 	// entry that a crash left without its act.
 	c.spec = hsm.Spec{Type: typ, Label: sub.act.Target + "." + sub.act.Nonce[:8]}
-	return &procedure{prepare: c.make, change: c.change, undo: c.undo, signs: 1}, nil
+	c.procedure = &procedure{prepare: c.make, change: c.change, undo: c.undo}
+	return c.procedure, nil
 }
 
 // make generates the key and has it prove itself.
@@ -85,6 +87,7 @@ func (c *ceremony) alg() algo.Algorithm { return algo.For(c.spec.Type)[0] }
 func (c *ceremony) prove(ctx context.Context) error {
 	tbs := make([]byte, max(c.alg().DigestSize(), 32))
 	rand.Read(tbs)
+	c.procedure.signs++
 	_, err := c.tokens.sign(ctx, c.sub.who.UID, c.key, c.alg(), tbs)
 	return err
 }

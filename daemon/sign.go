@@ -315,7 +315,7 @@ func (u *use) record() *protocol.Error {
 	if len(signed) == 0 {
 		return nil
 	}
-	if err := u.store.Record(c); err != nil {
+	if err := makeDurable(u.store, c); err != nil {
 		return u.storeFault(err)
 	}
 	for i, it := range signed {

@@ -81,7 +81,7 @@ type Limits struct {
 	ConnectionsPerUID int
 
 	// Frame is the longest request, in bytes, but for methods that carry a
-	// document's structure, which have 1 MiB. "4KiB" to "1MiB", default "64KiB".
+	// document's structure, which have 1 MiB. "4KiB" to "64KiB", default "64KiB".
 	Frame int64
 
 	// Batch is the most items in one request, whatever a policy says; 1 to

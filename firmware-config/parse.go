@@ -126,7 +126,7 @@ func socketsOf(t *stricttoml.Table, state, runtime string) Sockets {
 func limitsOf(t *stricttoml.Table) Limits {
 	l := Limits{
 		Connections: int(t.IntOr("connections", 1024, 1, 3072)),
-		Frame:       t.SizeOr("frame", 64<<10, 4<<10, 1<<20),
+		Frame:       t.SizeOr("frame", 64<<10, 4<<10, 64<<10),
 		Batch:       int(t.IntOr("batch", 256, 1, 256)),
 		QueuePerUID: int(t.IntOr("queue_per_uid", 64, 1, 4096)),
 		Deadline:    t.DurationOr("deadline", 10*time.Second, 100*time.Millisecond, 5*time.Minute),

@@ -85,7 +85,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Sockets: Sockets{Sign: "/run/b/s/sock", Admin: "/run/b/a/sock", Audit: "/run/b/u/sock"},
 		Groups:  Groups{Clients: Group{Name: `CORP\docs`}, Admin: Group{GID: 901}, Audit: Group{GID: 902}},
 		Limits: Limits{
-			Connections: 64, ConnectionsPerUID: 32, Frame: 128 << 10, Batch: 16, QueuePerUID: 8,
+			Connections: 64, ConnectionsPerUID: 32, Frame: 32 << 10, Batch: 16, QueuePerUID: 8,
 			Deadline: 1500 * time.Millisecond, Idle: 2 * time.Minute,
 		},
 		Log:   Log{Module: "b", Token: "log", Label: "log key 2026", Checkpoint: 2 * time.Second, AnchorEvery: time.Hour},

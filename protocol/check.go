@@ -43,12 +43,19 @@ func checkMessage(m protoreflect.Message, path string) *Error {
 	if unknown := m.GetUnknown(); len(unknown) != 0 {
 		return fieldError(UnknownField, path, "%s has a field that this version does not know", m.Descriptor().Name())
 	}
-	var fault *Error
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		fault = checkField(fd, v, join(path, string(fd.Name())))
-		return fault == nil
-	})
-	return fault
+	// In the order of signet.proto, not Range's, which differs between builds:
+	// of several faults the same one is always named.
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if !m.Has(fd) {
+			continue
+		}
+		if fault := checkField(fd, m.Get(fd), join(path, string(fd.Name()))); fault != nil {
+			return fault
+		}
+	}
+	return nil
 }
 
 func checkField(fd protoreflect.FieldDescriptor, v protoreflect.Value, path string) *Error {

@@ -14,7 +14,9 @@ func NewError(c Code, format string, args ...any) *Error {
 	if !c.Valid() {
 		c = Internal
 	}
-	e := &Error{Code: uint32(c), Name: c.String(), Message: fmt.Sprintf(format, args...), Retry: codes[c].retry}
+	// Text from a module or the system may be any bytes; protobuf has UTF-8.
+	message := strings.ToValidUTF8(fmt.Sprintf(format, args...), "\uFFFD")
+	e := &Error{Code: uint32(c), Name: c.String(), Message: message, Retry: codes[c].retry}
 	if e.Retry == retryByAfter {
 		e.Retry = Retry_NEVER
 	}

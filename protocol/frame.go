@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -183,12 +184,14 @@ func checkRequestHeader(h Header, limit int) *Error {
 	return nil
 }
 
+// readPayload takes memory at once for what an ordinary request may have, and
+// beyond that only for what has arrived: announcing a megabyte costs nothing.
 func readPayload(r io.Reader, h Header) (Frame, error) {
-	f := Frame{Header: h, Payload: make([]byte, h.Length)}
-	n, err := io.ReadFull(r, f.Payload)
+	payload := bytes.NewBuffer(make([]byte, 0, min(h.Length, MaxRequest)))
+	n, err := io.CopyN(payload, r, int64(h.Length))
 	switch {
 	case err == nil:
-		return f, nil
+		return Frame{Header: h, Payload: payload.Bytes()}, nil
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return Frame{Header: h}, brokenFrame{NewError(Malformed, "frame ends after %d of the payload's %d bytes", n, h.Length)}
 	}

@@ -213,6 +213,11 @@ func NewError(e *protocol.Error) Error {
 // Protocol returns the error as the type that callers compare codes with.
 func (e Error) Protocol() *protocol.Error {
 	out := protocol.NewError(protocol.Code(e.Code), "%s", e.Message).WithField(e.Field).WithRule(e.Rule)
+	for retry, name := range retryNames { // the answer's word, which may be newer than this table
+		if name == e.Retry {
+			out.Retry = retry
+		}
+	}
 	if e.After != nil {
 		out = out.RetryAt(*e.After)
 	}

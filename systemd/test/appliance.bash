@@ -48,17 +48,18 @@ add_people() {
 # make_token: through the shim's own tool, which takes the PINs (SO, user) on
 # its standard input; arguments can be read by everybody.
 make_token() {
-    chroot "$root" install -d -m 0700 -o signet -g signet /var/lib/signet-softhsm
+    chroot "$root" install -d -m 0700 -o signet -g signet /var/lib/signet-softhsm /var/lib/signet-softhsm/tokens
+    chroot "$root" install -m 0644 /dev/null /var/lib/signet-softhsm/faults
     printf '%s\n%s\n' "$pin" "$pin" |
         chroot "$root" setpriv --reuid=signet --regid=signet --clear-groups \
             env SOFTHSM2_CONF=/etc/signet/softhsm2.conf /usr/lib/signet-test/signet-inittoken \
             /usr/lib/softhsm/libsofthsm2.so seals >/dev/null
 }
 
-# provide_pin seals the PIN to the running machine, as an administrator does.
+# provide_pin PIN: seals it to the running machine, as an administrator does.
 provide_pin() {
     inside install -d -m 0700 /etc/credstore.encrypted
-    printf %s "$pin" |
+    printf %s "$1" |
         inside systemd-creds encrypt --name=pin-seals - /etc/credstore.encrypted/pin-seals 2>"$work/creds" ||
         die "systemd-creds: $(<"$work/creds")"
 }

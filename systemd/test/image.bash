@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 cache=/var/cache/signet-test
-packages=systemd,systemd-sysv,dbus,locales,softhsm2
+packages=systemd,systemd-sysv,dbus,locales,softhsm2,openssl
 
 # install_tools adds the two Debian packages the harness itself runs on.
 install_tools() {

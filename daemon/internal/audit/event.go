@@ -5,6 +5,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"signet/protocol/canonical"
@@ -31,6 +32,11 @@ const (
 	KindSelfTest    Kind = "selftest"
 	KindReanchor    Kind = "reanchor"
 )
+
+var kinds = []Kind{
+	KindGenesis, KindSign, KindStamp, KindRead, KindRefuse, KindRefusedMany, KindAct, KindStatus, KindStart, KindStop,
+	KindLogKey, KindSelfTest, KindReanchor,
+}
 
 // A Result is the outcome of what was asked. The zero value is no result.
 type Result string
@@ -170,6 +176,9 @@ func ParseEvent(line []byte) (*Event, error) {
 	e := new(Event)
 	if err := canonical.Unmarshal(line, e); err != nil {
 		return nil, fmt.Errorf("parsing event: %w", err)
+	}
+	if !slices.Contains(kinds, e.Kind) {
+		return nil, fmt.Errorf("parsing event %d: kind %q is not one of %v", e.Seq, e.Kind, kinds)
 	}
 	if e.V != EventVersion {
 		return nil, fmt.Errorf("parsing event %d: v is %d, this program knows %d", e.Seq, e.V, EventVersion)

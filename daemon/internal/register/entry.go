@@ -256,12 +256,13 @@ func NewKey(token string, id []byte, public algo.PublicKey, origin, transcript s
 
 // Parse returns the key's CKA_ID and public key.
 func (k Key) Parse() (id []byte, public algo.PublicKey, err error) {
-	if id, err = hex.DecodeString(k.ID); err != nil || len(id) == 0 {
-		return nil, algo.PublicKey{}, fmt.Errorf("key id %q: want hex", k.ID)
+	// Only the form that NewKey writes: one key has one record.
+	if id, err = hex.DecodeString(k.ID); err != nil || len(id) == 0 || hex.EncodeToString(id) != k.ID {
+		return nil, algo.PublicKey{}, fmt.Errorf("key id %q: want lower-case hex", k.ID)
 	}
 	der, err := base64.StdEncoding.DecodeString(k.Public)
-	if err != nil {
-		return nil, algo.PublicKey{}, fmt.Errorf("public key: %w", err)
+	if err != nil || base64.StdEncoding.EncodeToString(der) != k.Public {
+		return nil, algo.PublicKey{}, errors.New("public key: want standard base64 in one line")
 	}
 	if public, err = algo.ParsePublicKey(der); err != nil {
 		return nil, algo.PublicKey{}, err

@@ -1,0 +1,81 @@
+// Command crash kills signetd with SIGKILL while clients sign, again and
+// again, and holds what the clients were answered against the log that the
+// daemon finds when it starts anew. README.md says what that proves.
+//
+// It needs root: the daemon and its callers run as uids of their own.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "crash: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// shortKills is how many kills -short asks for, controlKills how many the
+// broken build may survive unnoticed before its control counts as missed.
+const (
+	shortKills   = 10
+	controlKills = 20
+)
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("crash", flag.ContinueOnError)
+	kills := flags.Int("kills", 100, "how often the daemon is killed")
+	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "of the moments of the kills and the requests")
+	short := flags.Bool("short", false, fmt.Sprintf("kill %d times only", shortKills))
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 || *kills < 1 {
+		return fmt.Errorf("want no arguments and at least one kill; see -help")
+	}
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("needs root: the daemon and its callers run as uids of their own")
+	}
+	if *short {
+		*kills = shortKills
+	}
+	fmt.Fprintf(out, "crash: seed %d\n", *seed)
+	if err := control(ctx, *seed, out); err != nil {
+		return err
+	}
+	done, err := campaign(ctx, build{}, *kills, *seed, out)
+	if err != nil {
+		return err
+	}
+	if len(done.faults) > 0 {
+		return done.fault()
+	}
+	fmt.Fprintf(out, "crash: ok kills=%d acked=%d events=%d repeated=%d\n", done.kills, done.acked, done.events, done.repeated)
+	return nil
+}
+
+// control runs the same campaign against a daemon that answers before it
+// records. A harness that does not see that sees nothing.
+func control(ctx context.Context, seed uint64, out io.Writer) error {
+	done, err := campaign(ctx, build{tag: "broken_early"}, controlKills, seed, io.Discard)
+	if err != nil {
+		return fmt.Errorf("control broken_early: %w", err)
+	}
+	if done.missing == 0 {
+		fmt.Fprintln(out, "controls: 0/1 caught")
+		return fmt.Errorf("control broken_early: %d kills, %d answers before their records, and none was missed in the log", done.kills, done.acked)
+	}
+	fmt.Fprintf(out, "crash: broken_early: %d of %d answers missing in the log after %d kill(s)\n", done.missing, done.acked, done.kills)
+	fmt.Fprintln(out, "controls: 1/1 caught")
+	return nil
+}
