@@ -41,12 +41,12 @@ type task[T any] struct {
 // there, and so does its worker.
 func run[T any](ctx context.Context, t *token, what task[T]) (T, error) {
 	var none T
-	p, err := t.connected()
+	ctx, cancel := context.WithTimeout(ctx, what.limit)
+	defer cancel()
+	p, err := t.connected(ctx)
 	if err != nil {
 		return none, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, what.limit)
-	defer cancel()
 	type outcome struct {
 		value T
 		err   error

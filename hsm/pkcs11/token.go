@@ -29,6 +29,9 @@ type token struct {
 	login    sync.Mutex      // held during a login, and guards the anchors: two at once could cost two tries of the PIN
 	hung     atomic.Int32    // calls that the module has held for longer than their deadline
 
+	tried     chan struct{} // closed when the first attempt to connect has ended
+	firstOnce sync.Once     // closes tried
+
 	mu     sync.Mutex // guards status and pool
 	status hsm.TokenStatus
 	pool   *pool // nil unless up
@@ -38,7 +41,7 @@ func newToken(c Config, cfg Token, latch hsm.Latch, d *Driver) *token {
 	t := &token{
 		cfg: cfg, profile: c.Profile, module: d.module, latch: latch, workers: cfg.Sessions,
 		backoff: c.Backoff, changed: c.Changed, spawn: d.work.Go, stop: d.stop,
-		clear: make(chan chan error),
+		clear: make(chan chan error), tried: make(chan struct{}),
 		status: hsm.TokenStatus{
 			Name: cfg.Name, Module: c.Name, URI: cfg.URI.String(), State: hsm.StateConnecting, Since: time.Now().UTC(),
 			Configured: cfg.Sessions, Profile: c.Profile.Name, Pinned: c.SHA256 != "", Production: c.Profile.Production,
@@ -217,6 +220,7 @@ func (t *token) update(change func(*hsm.TokenStatus)) {
 	t.mu.Lock()
 	change(&t.status)
 	t.mu.Unlock()
+	t.firstOnce.Do(func() { close(t.tried) })
 	t.changed()
 }
 
@@ -232,8 +236,15 @@ func (t *token) snapshot() hsm.TokenStatus {
 	return s
 }
 
-// connected returns the pool, or why there is none.
-func (t *token) connected() (*pool, error) {
+// connected returns the pool, or why there is none. While the first attempt
+// to connect runs it waits: a request that comes with the start of the process
+// is early, not wrong.
+func (t *token) connected(ctx context.Context) (*pool, error) {
+	select {
+	case <-t.tried:
+	case <-ctx.Done():
+		return nil, refuse(hsm.ClassBusy, "waiting for the token to connect: %w", ctx.Err())
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pool != nil {
