@@ -75,7 +75,8 @@ func (w *web) drain(timeout time.Duration) error {
 	defer w.mu.Unlock()
 	var errs []error
 	for _, server := range w.servers {
-		if err := server.Shutdown(ctx); err != nil {
+		// Its listener is closed already: no socket takes a connection by now.
+		if err := server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, fmt.Errorf("draining: %w", err), server.Close())
 		}
 	}
