@@ -35,10 +35,12 @@ type outcome struct {
 // A procedure is how one kind of act is carried out. prepare does what may
 // take long, with no lock held, so that a suspend never waits for a key to be
 // made; change judges the act under the lock and returns what it changes.
-// undo takes back what prepare did if the act is certainly not recorded.
+// after does what is true only once the act is recorded; undo takes back what
+// prepare did if the act is certainly not recorded.
 type procedure struct {
 	prepare func(context.Context) error
 	change  func() (store.Change, error)
+	after   func()
 	undo    func()
 	signs   uint64 // C_Sign calls of prepare, counted in the act's event
 }
@@ -68,11 +70,24 @@ var procedures = map[authority.Kind]func(*appliance, submission) (*procedure, er
 func (a *appliance) apply(ctx context.Context, sub submission) (outcome, *protocol.Error) {
 	done, signs, err := a.carryOut(ctx, sub)
 	if err == nil {
-		a.journal.Send(systemd.ActApplied, fmt.Sprintf("%s %s", sub.act.Kind, sub.act.Target), systemd.Act(string(sub.act.Kind)),
-			systemd.Target(sub.act.Target), systemd.UID(sub.who.UID), systemd.Event(done.event))
+		a.sayApplied(sub, done)
 		return done, nil
 	}
 	return outcome{}, a.refuseAct(sub, signs, err)
+}
+
+func (a *appliance) sayApplied(sub submission, done outcome) {
+	a.journal.Send(systemd.ActApplied, fmt.Sprintf("act %s on %s was applied", sub.act.Kind, sub.on()), systemd.Act(string(sub.act.Kind)),
+		systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Event(done.event))
+}
+
+// on is the act's target for the journal: what has none is about the whole
+// appliance.
+func (sub submission) on() string {
+	if sub.act.Target == "" {
+		return "the appliance"
+	}
+	return sub.act.Target
 }
 
 // carryOut returns what the act has become, and how often it had the HSM sign.
@@ -190,6 +205,9 @@ func (a *appliance) commitAct(sub submission, p *procedure) (outcome, error) {
 	if err := a.store.Record(c); err != nil {
 		return outcome{}, err
 	}
+	if p.after != nil {
+		p.after()
+	}
 	return outcome{event: c.Receipts[0].Event, entry: change.Entry}, nil
 }
 
@@ -219,8 +237,8 @@ func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol
 	if answer.Event != nil {
 		event = *answer.Event
 	}
-	a.journal.Send(systemd.ActRefused, fmt.Sprintf("%s %s was refused: %s", sub.act.Kind, sub.act.Target, answer.Name), systemd.Act(string(sub.act.Kind)),
-		systemd.Target(sub.act.Target), systemd.UID(sub.who.UID), systemd.Reason(answer.Name), systemd.Event(event))
+	a.journal.Send(systemd.ActRefused, fmt.Sprintf("act %s on %s was refused: %s", sub.act.Kind, sub.on(), answer.Name), systemd.Act(string(sub.act.Kind)),
+		systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Reason(answer.Name), systemd.Event(event))
 	return answer
 }
 

@@ -34,6 +34,7 @@ func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
 		return outcome{}, s.stillPoisoned(errors.Join(err, a.store.Close()))
 	}
 	s.adopt(a)
+	a.sayApplied(sub, done)
 	return done, nil
 }
 

@@ -116,9 +116,12 @@ func (c *conn) start(f protocol.Frame) bool {
 		return true
 	}
 	c.calls.Go(func() {
-		defer c.server.dismiss(c.peer.UID)
-		defer c.end(f.Call, cancel)
-		c.call(ctx, f)
+		frames := c.call(ctx, f)
+		// Before the answer: with it in hand the caller may use the call id,
+		// and his place in the queue, at once.
+		c.end(f.Call, cancel)
+		c.server.dismiss(c.peer.UID)
+		c.write(frames)
 	})
 	return true
 }
@@ -142,26 +145,25 @@ func (c *conn) cancel(call uint64) {
 	}
 }
 
-// call answers one request. A fault of ours ends the call, not the daemon.
-func (c *conn) call(ctx context.Context, f protocol.Frame) {
+// call returns the frames that answer one request. A fault of ours ends the
+// call, not the daemon.
+func (c *conn) call(ctx context.Context, f protocol.Frame) (frames []byte) {
 	defer func() {
 		if r := recover(); r != nil {
 			c.server.journal.Send(systemd.InternalError, fmt.Sprintf("answering %v panicked", f.Method), systemd.Cause(fmt.Errorf("%v\n%s", r, debug.Stack())))
-			c.answerError(f.Method, f.Call, protocol.NewError(protocol.Internal, ""))
+			frames = c.errorFrame(f.Method, f.Call, protocol.NewError(protocol.Internal, ""))
 		}
 	}()
 	reply, fault := c.server.answer(ctx, c.peer, f)
 	if fault != nil {
-		c.answerError(f.Method, f.Call, fault)
-		return
+		return c.errorFrame(f.Method, f.Call, fault)
 	}
 	frames, err := encode(f, reply)
 	if err != nil {
 		c.server.journal.Send(systemd.InternalError, "encoding an answer", systemd.Cause(err))
-		c.answerError(f.Method, f.Call, protocol.NewError(protocol.Internal, ""))
-		return
+		return c.errorFrame(f.Method, f.Call, protocol.NewError(protocol.Internal, ""))
 	}
-	c.write(frames)
+	return frames
 }
 
 func encode(f protocol.Frame, reply proto.Message) ([]byte, error) {
@@ -172,12 +174,18 @@ func encode(f protocol.Frame, reply proto.Message) ([]byte, error) {
 }
 
 func (c *conn) answerError(m protocol.Method, call uint64, fault *protocol.Error) {
+	c.write(c.errorFrame(m, call, fault))
+}
+
+// errorFrame returns no bytes if the fault cannot be encoded: nothing is then
+// written, and the journal says why.
+func (c *conn) errorFrame(m protocol.Method, call uint64, fault *protocol.Error) []byte {
 	frame, err := protocol.AppendMessage(nil, protocol.KindError, m, call, fault)
 	if err != nil {
 		c.server.journal.Send(systemd.InternalError, "encoding a refusal", systemd.Cause(err))
-		return
+		return nil
 	}
-	c.write(frame)
+	return frame
 }
 
 // write sends whole frames. A peer that does not read is cut off: after part

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"signet/daemon/internal/audit"
 	"signet/hsm"
@@ -198,6 +201,42 @@ func TestOneCallIDTwiceInFlightEndsTheConnection(t *testing.T) {
 		t.Errorf("second use of the call id: %v", fault)
 	}
 	close(g.open)
+}
+
+// Descriptors that a peer sends along are not taken in: a daemon that kept
+// them could be filled up.
+func TestDescriptorsSentAlongAreDropped(t *testing.T) {
+	r := startedRig(t)
+	conn := r.dial("sign", callerUID, clientsGID).(*net.UnixConn)
+	file, err := os.Open(os.DevNull)
+	mustDo(t, err)
+	defer file.Close()
+	const each = 250 // SCM_MAX_FD is 253
+	fds := make([]int, each)
+	for i := range fds {
+		fds[i] = int(file.Fd())
+	}
+	health := protocol.AppendFrame(nil, protocol.KindRequest, protocol.MethodHealth, 1, nil)
+	before := openDescriptors(t)
+	for range 4 {
+		if _, _, err := conn.WriteMsgUnix(health, unix.UnixRights(fds...), nil); err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(patience))
+		if f, err := protocol.ReadReply(conn); err != nil || f.Kind != protocol.KindReply {
+			t.Fatalf("frame %+v, %v", f.Header, err)
+		}
+	}
+	if after := openDescriptors(t); after > before+each/2 {
+		t.Errorf("%d descriptors are open, %d before", after, before)
+	}
+}
+
+func openDescriptors(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	mustDo(t, err)
+	return len(entries)
 }
 
 func TestIdleConnectionIsToldToGo(t *testing.T) {

@@ -33,7 +33,7 @@ func (s *Server) initialise(sub submission) (outcome, *protocol.Error) {
 	}
 	s.adopt(a)
 	s.journal.Send(systemd.ActApplied, fmt.Sprintf("appliance %s was initialised (authority %s, crypto %s)", genesis.Appliance, genesis.Authority, genesis.Crypto),
-		systemd.Act(string(sub.act.Kind)), systemd.Target(genesis.Appliance), systemd.UID(sub.who.UID), systemd.Appliance(a.id), systemd.Event(0))
+		systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Appliance(a.id), systemd.Event(0))
 	return outcome{event: 0}, nil
 }
 

@@ -69,9 +69,15 @@ func removeStale(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s is not a socket: want a path of its own", path)
 	}
-	if conn, err := net.Dial("unix", path); err == nil {
+	conn, err := net.Dial("unix", path)
+	if err == nil {
 		conn.Close()
 		return fmt.Errorf("%s: another process answers on this socket", path)
+	}
+	// Any other fault is no proof that nobody is there: a socket of another
+	// user gives EACCES, one with a full backlog EAGAIN.
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("%s: another process may have this socket: %w", path, err)
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("removing stale socket: %w", err)

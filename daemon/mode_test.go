@@ -202,13 +202,9 @@ func TestPoisonMarkKeepsTheStoreClosedUntilCleared(t *testing.T) {
 
 func TestSecondDaemonOnOneStoreIsRefused(t *testing.T) {
 	r := startedRig(t)
-	d := r.openDriver(func() {})
-	defer d.Close()
-	options := r.options(d)
-	defer options.Journal.Close()
 	r.own(r.path("state"), r.path("run"))
 	var err error
-	as(daemonUID, nil, func() { _, err = New(options) })
+	as(daemonUID, nil, func() { _, err = Claim(r.path("state"), r.path("run")) })
 	if !errors.Is(err, store.ErrLocked) {
 		t.Errorf("second daemon: %v, want ErrLocked", err)
 	}
@@ -217,8 +213,8 @@ func TestSecondDaemonOnOneStoreIsRefused(t *testing.T) {
 func TestRootIsRefused(t *testing.T) {
 	needRoot(t)
 	r := newRig(t)
-	if _, err := New(Options{State: r.path("state"), Runtime: r.path("run")}); !errors.Is(err, ErrRoot) {
-		t.Errorf("New as root: %v, want ErrRoot", err)
+	if _, err := Claim(r.path("state"), r.path("run")); !errors.Is(err, ErrRoot) {
+		t.Errorf("Claim as root: %v, want ErrRoot", err)
 	}
 }
 
@@ -226,11 +222,9 @@ func TestDirectoriesOpenToOthersAreRefused(t *testing.T) {
 	r := newRig(t)
 	mustDo(t, os.Chmod(r.path("state"), 0o750))
 	var err error
-	as(daemonUID, nil, func() {
-		_, err = New(Options{State: r.path("state"), Runtime: r.path("run")})
-	})
+	as(daemonUID, nil, func() { _, err = Claim(r.path("state"), r.path("run")) })
 	if err == nil || !strings.Contains(err.Error(), "0700") {
-		t.Errorf("New with a state directory of mode 0750: %v", err)
+		t.Errorf("Claim with a state directory of mode 0750: %v", err)
 	}
 }
 

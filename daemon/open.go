@@ -19,7 +19,7 @@ func (s *Server) start() {
 	marked, err := poisonMarked(s.runtimeDir)
 	switch {
 	case err != nil:
-		s.enter(condition{InRecovery, err.Error(), "mend the runtime directory and restart signetd"})
+		s.enterRecovery(err, "mend the runtime directory and restart signetd")
 	case marked:
 		s.enter(poisonedCondition(errors.New("a sync failed before this process started")))
 	default:
@@ -30,7 +30,7 @@ func (s *Server) start() {
 func (s *Server) openExisting() {
 	m, err := readMarker(s.stateDir)
 	if err != nil {
-		s.enter(condition{InRecovery, err.Error(), mendRestore})
+		s.enterRecovery(err, mendRestore)
 		return
 	}
 	if _, err := os.Lstat(s.storePath()); errors.Is(err, fs.ErrNotExist) {
@@ -38,7 +38,7 @@ func (s *Server) openExisting() {
 			s.enter(condition{Uninitialised, "this appliance has no store yet", "run: signetctl init --crypto gm (or mixed)"})
 			return
 		}
-		s.enter(condition{InRecovery, errMissing.Error(), mendRestore})
+		s.enterRecovery(errMissing, mendRestore)
 		return
 	}
 	a, err := s.openAppliance(m)
@@ -69,9 +69,16 @@ func (s *Server) enterFault(err error) {
 		return
 	}
 	mend := mendRestore
-	if errors.Is(err, store.ErrNewer) {
+	switch {
+	case errors.Is(err, store.ErrNewer):
 		mend = "install the version of signet that wrote it"
+	case errors.Is(err, store.ErrLocked):
+		mend = "end the program that holds the file (fuser -v names it), then restart signetd; the store itself is not at fault"
 	}
+	s.enterRecovery(err, mend)
+}
+
+func (s *Server) enterRecovery(err error, mend string) {
 	s.journal.Send(systemd.StoreRecovery, "the store cannot be used: "+err.Error(), systemd.Cause(err), systemd.Mend(mend))
 	s.enter(condition{InRecovery, err.Error(), mend})
 }

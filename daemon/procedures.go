@@ -101,10 +101,10 @@ func clockAccept(a *appliance, sub submission) (*procedure, error) {
 	if err := authority.ParseContent(sub.content, &authority.Nothing{}); err != nil {
 		return nil, err
 	}
-	return &procedure{change: func() (store.Change, error) {
-		a.clock.accept()
-		return store.Change{}, nil
-	}}, nil
+	return &procedure{
+		change: func() (store.Change, error) { return store.Change{}, nil },
+		after:  a.clock.accept,
+	}, nil
 }
 
 // accountAfter is the account of an entry after a change of it.

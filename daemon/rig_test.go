@@ -209,7 +209,11 @@ func (r *rig) start() {
 	options := r.options(d)
 	r.own(r.path("state"), r.path("run"))
 	var err error
-	as(daemonUID, nil, func() { r.server, err = New(options) })
+	as(daemonUID, nil, func() {
+		if options.Lock, err = Claim(options.State, options.Runtime); err == nil {
+			r.server, err = New(options)
+		}
+	})
 	if err != nil {
 		r.Fatalf("New: %v", err)
 	}

@@ -29,7 +29,7 @@ func (s *Server) Run(ctx context.Context, sockets Sockets) error {
 	ticking, stopTicking := context.WithCancel(context.Background())
 	s.serving.Go(func() { s.tick(ticking) })
 	s.journal.Send(systemd.DaemonStarted, "signetd "+s.version+" is ready", systemd.Version(s.version),
-		systemd.Mode(s.condition().mode.String()), systemd.Appliance(s.applianceID()))
+		systemd.Mode(s.condition().mode.String()), systemd.Appliance(orNone(s.applianceID())))
 	if err := systemd.Ready("mode is " + s.condition().mode.String()); err != nil {
 		s.journal.Send(systemd.InternalError, "telling systemd that the daemon is ready", systemd.Cause(err))
 	}

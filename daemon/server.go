@@ -39,10 +39,11 @@ type Groups struct{ Clients, Admin, Audit uint32 }
 // Options is all that a Server needs from outside. Nothing is optional but
 // Warnings.
 type Options struct {
-	Name       string // the appliance's, of signetd.toml
-	State      string // directory of the store
-	Runtime    string // directory on a tmpfs that outlives the process
-	MaxSize    int64  // of the store in bytes
+	Lock       *store.Lock // from Claim, on State; the server's from New on
+	Name       string      // the appliance's, of signetd.toml
+	State      string      // directory of the store
+	Runtime    string      // directory on a tmpfs that outlives the process
+	MaxSize    int64       // of the store in bytes
 	AnchorEach time.Duration
 	Limits     Limits
 	Groups     Groups
@@ -92,28 +93,31 @@ type load struct{ conns, requests int }
 // ErrRoot is returned when the daemon is run as root.
 var ErrRoot = errors.New("signetd does not run as root: start it as its own user, as the unit does")
 
-// New prepares a server: takes the lock on the store (store.ErrLocked if
-// another process has it), opens it, and knows its mode. Tokens come up in
-// the background.
-func New(o Options) (*Server, error) {
+// Claim makes the directories of state and runtime this process's alone:
+// ErrRoot for root, store.ErrLocked if another process has them. It comes
+// before anything that a second daemon must not do: a module that it opened
+// would log in, and a wrong PIN cost the first one's token another try.
+func Claim(state, runtime string) (*store.Lock, error) {
 	if os.Geteuid() == 0 || os.Getuid() == 0 {
 		return nil, ErrRoot
 	}
-	if err := checkDirs(o.State, o.Runtime); err != nil {
+	if err := checkDirs(state, runtime); err != nil {
 		return nil, err
 	}
-	lock, err := store.AcquireLock(filepath.Join(o.State, lockName))
-	if err != nil {
-		return nil, err
-	}
+	return store.AcquireLock(filepath.Join(state, lockName))
+}
+
+// New prepares a server: opens the store and knows its mode. Tokens come up
+// in the background.
+func New(o Options) (*Server, error) {
 	t, err := newTokens(o.Drivers, o.Journal)
 	if err != nil {
-		return nil, errors.Join(err, lock.Release())
+		return nil, errors.Join(err, o.Lock.Release())
 	}
 	s := &Server{
 		name: o.Name, stateDir: o.State, runtimeDir: o.Runtime, maxSize: int(o.MaxSize), anchorEach: o.AnchorEach,
 		limits: o.Limits, groups: o.Groups, tokens: t, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources), version: o.Version,
-		started: o.Sources.Real(), lock: lock, warnings: slices.Clone(o.Warnings),
+		started: o.Sources.Real(), lock: o.Lock, warnings: slices.Clone(o.Warnings),
 		conns: map[*conn]struct{}{}, perUID: map[uint32]*load{},
 	}
 	s.calls, s.stopCalls = context.WithCancel(context.Background())
@@ -239,7 +243,7 @@ func (s *Server) warn(text string) {
 	s.mu.Lock()
 	s.warnings = append(s.warnings, text)
 	s.mu.Unlock()
-	s.journal.Send(systemd.ConfigWarning, text)
+	s.journal.Send(systemd.ConfigWarning, text, systemd.Key("state"))
 }
 
 // admit counts a request of uid in, false if it has enough in hand.
