@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"signet/daemon/internal/audit"
@@ -268,7 +269,8 @@ var actCodes = []struct {
 func (a *appliance) actError(err error) *protocol.Error {
 	for _, row := range actCodes {
 		if errors.Is(err, row.err) {
-			return protocol.NewError(row.code, "%s", err.Error())
+			// The code has the sentinel's words already.
+			return protocol.NewError(row.code, "%s", strings.TrimPrefix(err.Error(), row.err.Error()+": "))
 		}
 	}
 	if isStoreError(err) {

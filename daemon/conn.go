@@ -167,8 +167,11 @@ func (c *conn) call(ctx context.Context, f protocol.Frame) (frames []byte) {
 }
 
 func encode(f protocol.Frame, reply proto.Message) ([]byte, error) {
-	if signed, ok := reply.(*protocol.SignReply); ok {
-		return protocol.AppendSignReply(nil, f.Call, signed)
+	switch reply := reply.(type) {
+	case *protocol.SignReply:
+		return protocol.AppendSignReply(nil, f.Call, reply)
+	case *protocol.ListEntriesReply:
+		return protocol.AppendEntriesReply(nil, f.Call, reply)
 	}
 	return protocol.AppendMessage(nil, protocol.KindReply, f.Method, f.Call, reply)
 }

@@ -211,7 +211,7 @@ func classOf(e register.Entry) policy.Class {
 }
 
 func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
-	answer := protocol.NewError(protocol.Code(d.Reason), "%s", d.Need).WithRule(d.Rule).RetryAt(d.After)
+	answer := protocol.NewError(protocol.Code(d.Reason), "want %s", d.Need).WithRule(d.Rule).RetryAt(d.After)
 	if len(u.items) > 1 {
 		answer.Field = fmt.Sprintf("inputs[%d]", it.index)
 	}

@@ -11,19 +11,28 @@ import (
 // results stand in the order of the inputs; their boundaries between frames
 // mean nothing.
 func AppendSignReply(dst []byte, call uint64, reply *SignReply) ([]byte, error) {
-	part, size := new(SignReply), 0
-	for _, result := range reply.Results {
-		n := proto.Size(result) + 8 // tag and length
+	return appendParts(dst, MethodSign, call, reply.Results, func(part []*Result) proto.Message { return &SignReply{Results: part} })
+}
+
+// AppendEntriesReply does the same for the entries of a ListEntriesReply.
+func AppendEntriesReply(dst []byte, call uint64, reply *ListEntriesReply) ([]byte, error) {
+	return appendParts(dst, MethodListEntries, call, reply.Entries, func(part []*EntryInfo) proto.Message { return &ListEntriesReply{Entries: part} })
+}
+
+func appendParts[T proto.Message](dst []byte, m Method, call uint64, items []T, reply func([]T) proto.Message) ([]byte, error) {
+	var err error
+	begin, size := 0, 0
+	for i, item := range items {
+		n := proto.Size(item) + 8 // tag and length
 		if size > 0 && size+n > partTarget {
-			var err error
-			if dst, err = AppendMessage(dst, KindPart, MethodSign, call, part); err != nil {
+			if dst, err = AppendMessage(dst, KindPart, m, call, reply(items[begin:i])); err != nil {
 				return nil, err
 			}
-			part, size = new(SignReply), 0
+			begin, size = i, 0
 		}
-		part.Results, size = append(part.Results, result), size+n
+		size += n
 	}
-	return AppendMessage(dst, KindReply, MethodSign, call, part)
+	return AppendMessage(dst, KindReply, m, call, reply(items[begin:]))
 }
 
 // AppendMessage appends m to dst as one frame.

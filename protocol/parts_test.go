@@ -110,3 +110,30 @@ func TestTextThatIsNotUTF8DoesNotLeave(t *testing.T) {
 		t.Error("a message that no client can decode was encoded")
 	}
 }
+
+func TestManyEntriesAreSentInParts(t *testing.T) {
+	reply := &protocol.ListEntriesReply{}
+	for i := range 2000 {
+		reply.Entries = append(reply.Entries, &protocol.EntryInfo{Id: fmt.Sprintf("entry-%04d", i), PublicKey: make([]byte, 91)})
+	}
+	raw, err := protocol.AppendEntriesReply(nil, 3, reply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, frames := &protocol.ListEntriesReply{}, 0
+	for in := bytes.NewReader(raw); ; frames++ {
+		f, err := protocol.ReadReply(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(f.Payload, joined); err != nil {
+			t.Fatal(err)
+		}
+		if f.Kind == protocol.KindReply {
+			break
+		}
+	}
+	if !proto.Equal(joined, reply) || frames < 2 {
+		t.Errorf("%d parts join to %d entries, want %d", frames, len(joined.Entries), len(reply.Entries))
+	}
+}

@@ -100,9 +100,12 @@ func call[T any](ctx context.Context, c *Client, method, path string, body io.Re
 		return answer, fmt.Errorf("%w on %s: %w", ErrUnreachable, c.socket, err)
 	}
 	defer res.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
 		return answer, fmt.Errorf("%w on %s: reading the answer: %w", ErrUnreachable, c.socket, err)
+	}
+	if len(data) > maxAnswer {
+		return answer, fmt.Errorf("reading the answer of %s: more than %d bytes", path, maxAnswer)
 	}
 	if res.StatusCode != http.StatusOK {
 		return answer, faultOf(res.StatusCode, data)

@@ -8,6 +8,7 @@ import (
 
 	"signet/daemon/cmd/signetctl/internal/screen"
 	"signet/daemon/internal/authority"
+	"signet/protocol"
 	"signet/protocol/admin"
 	"signet/protocol/canonical"
 )
@@ -31,6 +32,9 @@ func (p *program) actIn(ctx context.Context, kind authority.Kind, target string,
 	names, err := c.ActContext(ctx)
 	if err != nil {
 		return admin.ActResult{}, p.admin.unreachable(err)
+	}
+	if names.Appliance == "" && kind != authority.Init {
+		return admin.ActResult{}, protocol.NewError(protocol.Uninitialised, "") // an act must name the appliance
 	}
 	request, err := newAct(names, kind, target, content(names))
 	if err != nil {

@@ -304,7 +304,7 @@ var (
 	msgNeitherSocket  = text{"this account may use neither %s nor %s: they are for groups %s and %s", "本账户无权使用 %s 和 %s：分别限于用户组 %s 和 %s"}
 	msgNoAnswer       = text{"signetd did not answer in time on %s", "signetd 未在规定时间内应答（%s）"}
 	msgUnreachable    = text{"signetd cannot be reached on %s: %s", "无法通过 %s 连接 signetd：%s"}
-	msgLost           = text{"the connection ended before the answer came: %s", "连接在应答到达之前中断：%s"}
+	msgLost           = text{"the connection ended before the answer came: whether this was carried out is not known", "连接在应答到达之前中断：请求是否已执行未知"}
 	msgDeadline       = text{"signetd did not answer in time; what was asked for may have been done", "signetd 未在规定时间内应答；请求可能已经执行"}
 	msgOutcomeUnknown = text{"the connection ended before the answer came: whether the act took effect is not known", "连接在应答到达之前中断：管理指令是否生效未知"}
 

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -94,13 +95,17 @@ func TestBothLanguagesSayTheSame(t *testing.T) {
 // no Chinese, and no help.
 func TestNoWordsOutsideTheCatalog(t *testing.T) {
 	files := token.NewFileSet()
-	packages, err := parser.ParseDir(files, ".", nil, 0)
-	if err != nil {
-		t.Fatal(err)
+	names, err := filepath.Glob("*.go")
+	if err != nil || len(names) < 20 {
+		t.Fatalf("found %d files, %v", len(names), err)
 	}
-	for name, file := range packages["main"].Files {
+	for _, name := range names {
 		if name == "catalog.go" || strings.HasSuffix(name, "_test.go") {
 			continue
+		}
+		file, err := parser.ParseFile(files, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {

@@ -51,7 +51,7 @@ func (e endpoint) unreachable(err error) error {
 	if !errors.Is(err, admin.ErrUnreachable) && !errors.Is(err, client.ErrUnreachable) {
 		return err
 	}
-	said := &fault{status: exitUnreachable, what: msgUnreachable, args: []any{e.path, err}, next: hintService}
+	said := &fault{status: exitUnreachable, what: msgUnreachable, args: []any{e.path, cause(err)}, next: hintService}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		said.what, said.args = msgNoAnswer, []any{e.path}
@@ -65,6 +65,15 @@ func (e endpoint) unreachable(err error) error {
 		said.next, said.nextArgs = hintGroup, []any{group, account()}
 	}
 	return said
+}
+
+// cause is what the kernel said, where it said something.
+func cause(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	return err.Error()
 }
 
 // groupNow is the group that the socket has, or the one it is shipped with if
@@ -121,10 +130,10 @@ func readEither[T any](ctx context.Context, p *program, ask func(context.Context
 	}
 	answer, err := askOf(ctx, p.audit, ask)
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // the other one's reason is the one to act on
-		return answer, p.admin.unreachable(adminErr)
 	case errors.Is(adminErr, fs.ErrPermission) && errors.Is(err, fs.ErrPermission):
 		return answer, p.neitherPermitted()
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission): // the other one's reason is the one to act on
+		return answer, p.admin.unreachable(adminErr)
 	}
 	return answer, p.audit.unreachable(err)
 }

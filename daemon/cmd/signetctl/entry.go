@@ -6,6 +6,7 @@ import (
 
 	"signet/daemon/cmd/signetctl/internal/screen"
 	"signet/protocol/admin"
+	"signet/protocol/algo"
 )
 
 // askEntries lists the entries of one class.
@@ -80,8 +81,8 @@ func (p *program) showEntry(e admin.Entry) error {
 	if err := list.Write(p.out, p.outPaint); err != nil {
 		return err
 	}
-	if e.PublicKey != "" {
-		if err := screen.Indent(p.out, 0, cleanLines(e.PublicKey)); err != nil {
+	if pub, err := algo.ParsePublicKeyPEM([]byte(e.PublicKey)); err == nil {
+		if _, err := p.out.Write(pub.PEM()); err != nil {
 			return err
 		}
 	}
@@ -94,13 +95,4 @@ func (p *program) showEntry(e admin.Entry) error {
 		return p.next(hintResume, e.ID)
 	}
 	return nil
-}
-
-// cleanLines cleans a text that is meant to have line ends.
-func cleanLines(s string) string {
-	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	for i := range lines {
-		lines[i] = screen.Clean(strings.ReplaceAll(lines[i], "\t", "    "))
-	}
-	return strings.Join(lines, "\n")
 }

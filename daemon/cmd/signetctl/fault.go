@@ -96,8 +96,8 @@ func (p *program) report(err error) report {
 		r.next = p.tr(own.next, own.nextArgs...)
 	case errors.As(err, &said):
 		return p.reportSaid(r, said)
-	case errors.Is(err, client.ErrConnectionLost):
-		r.sentence, r.next = p.tr(msgLost, err), p.tr(hintRepeat)
+	case errors.Is(err, client.ErrConnectionLost) && !errors.Is(err, client.ErrBadAnswer):
+		r.sentence, r.next = p.tr(msgLost), p.tr(hintRepeat)
 	case errors.Is(err, context.DeadlineExceeded):
 		r.sentence, r.next = p.tr(msgDeadline), p.tr(hintService)
 	default:

@@ -124,3 +124,12 @@ func principals(all []admin.Principal) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// cleanLines cleans a text that is meant to have line ends.
+func cleanLines(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	for i := range lines {
+		lines[i] = screen.Clean(strings.ReplaceAll(lines[i], "\t", "    "))
+	}
+	return strings.Join(lines, "\n")
+}

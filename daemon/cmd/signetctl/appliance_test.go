@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emmansun/gmsm/sm2"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"signet/daemon/internal/audit"
+	"signet/protocol"
+	"signet/protocol/admin"
+	"signet/protocol/algo"
+)
+
+// An appliance answers on three real sockets what the test puts in. It stands
+// for a daemon that says anything, a hostile one included; the real one is
+// tested with this program in package daemon.
+type appliance struct {
+	dir string
+	t   *testing.T
+
+	mu       sync.Mutex
+	answer   map[string]any             // of GET, by path
+	fault    map[string]*protocol.Error // by path, before answer
+	refusing string                     // admin or both: the socket refuses the role
+	acts     []admin.ActRequest
+	lines    []string // of the log
+	growth   int      // events that each page adds
+	pages    int
+
+	entries []*protocol.EntryInfo
+	sign    func(*protocol.SignRequest) (*protocol.Signed, *protocol.Error)
+	asked   []*protocol.SignRequest
+}
+
+const applianceID = "2c3e1ac4e364ab9a6b6c1a429c7046e8b6d5541e3c8fbd4c3bd2b2ce37b78e15"
+
+var applianceTime = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+
+// newAppliance serves admin, audit and sign.
+func newAppliance(t *testing.T) *appliance {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl") // short: sun_path holds 108 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	a := &appliance{t: t, dir: dir, fault: map[string]*protocol.Error{}, answer: map[string]any{
+		admin.PathActContext: admin.ActContext{Appliance: applianceID, Name: "box", LogSize: 3, LogRoot: strings.Repeat("ab", 32), Now: applianceTime},
+		admin.PathStatus:     admin.Status{Mode: "serving", Name: "box", Appliance: applianceID, Clock: "sane", Synced: true},
+		admin.PathTokens:     admin.Tokens{Tokens: []admin.Token{{Name: "seals", State: "up", Open: 8, Configured: 8, Module: "soft"}}},
+		admin.PathEntries:    admin.Entries{Entries: []admin.Entry{{ID: "contract", Class: "key", Status: "active", KeyType: "SM2"}, {ID: "official", Class: "seal", Status: "pending"}}},
+	}}
+	a.serveHTTP("admin")
+	a.serveHTTP("audit")
+	a.serveFrames()
+	return a
+}
+
+func (a *appliance) socket(name string) string { return filepath.Join(a.dir, name) }
+
+func (a *appliance) listen(name string) net.Listener {
+	a.t.Helper()
+	l, err := net.Listen("unix", a.socket(name))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return l
+}
+
+func (a *appliance) serveHTTP(name string) {
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.serve(name, w, r) })}
+	l := a.listen(name)
+	go server.Serve(l)
+	a.t.Cleanup(func() { server.Close() })
+}
+
+func (a *appliance) serve(name string, w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	path := r.URL.Path
+	fault := a.fault[path]
+	if a.refusing == name || a.refusing == "both" {
+		fault = protocol.NewError(protocol.RoleRefused, "uid 0 is not in the group")
+	}
+	if fault != nil {
+		w.WriteHeader(http.StatusForbidden)
+		json.NewEncoder(w).Encode(admin.Fault{Error: admin.NewError(fault)})
+		return
+	}
+	switch {
+	case r.Method == http.MethodPost && path == admin.PathActs:
+		a.takeAct(w, r)
+	case path == admin.PathEvents:
+		json.NewEncoder(w).Encode(a.events(r))
+	case a.answer[path] != nil:
+		json.NewEncoder(w).Encode(a.answer[path])
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		json.NewEncoder(w).Encode(admin.Fault{Error: admin.NewError(protocol.NewError(protocol.UnknownEntry, "no entry of that id"))})
+	}
+}
+
+func (a *appliance) takeAct(w http.ResponseWriter, r *http.Request) {
+	var request admin.ActRequest
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		a.t.Error(err)
+	}
+	a.acts = append(a.acts, request)
+	var act struct{ Kind, Target string }
+	json.Unmarshal([]byte(request.Act), &act)
+	json.NewEncoder(w).Encode(admin.ActResult{Appliance: applianceID, Event: 7, Kind: act.Kind, Target: act.Target, Unsigned: true, Mode: "serving"})
+}
+
+func (a *appliance) events(r *http.Request) admin.Events {
+	var from uint64
+	var limit int
+	fmt.Sscan(r.URL.Query().Get("from"), &from)
+	fmt.Sscan(r.URL.Query().Get("limit"), &limit)
+	a.pages++
+	out := admin.Events{Lines: []string{}, Next: from, Size: uint64(len(a.lines))}
+	for ; out.Next < out.Size && len(out.Lines) < limit; out.Next++ {
+		out.Lines = append(out.Lines, a.lines[out.Next])
+	}
+	for range a.growth {
+		a.record(audit.Event{Kind: audit.KindRead, Result: audit.Allowed})
+	}
+	return out
+}
+
+// record appends an event to the log.
+func (a *appliance) record(e audit.Event) {
+	e.V, e.Epoch, e.Seq, e.Recorded = audit.EventVersion, 1, uint64(len(a.lines)), audit.At(applianceTime)
+	line, err := e.AppendLine(nil)
+	if err != nil {
+		a.t.Error(err)
+	}
+	a.lines = append(a.lines, string(line))
+}
+
+func (a *appliance) serveFrames() {
+	l := a.listen("sign")
+	a.t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go a.serveCaller(conn)
+		}
+	}()
+}
+
+func (a *appliance) serveCaller(conn net.Conn) {
+	defer conn.Close()
+	for {
+		f, err := protocol.ReadRequest(conn, protocol.MaxRequest)
+		if err != nil {
+			return
+		}
+		var reply proto.Message
+		kind := protocol.KindReply
+		switch f.Method {
+		case protocol.MethodListEntries:
+			reply = &protocol.ListEntriesReply{Entries: a.entries}
+		case protocol.MethodSign:
+			reply, kind = a.answerSign(f)
+		}
+		frame, err := protocol.AppendMessage(nil, kind, f.Method, f.Call, reply)
+		if err != nil {
+			a.t.Error(err)
+		}
+		conn.Write(frame)
+	}
+}
+
+func (a *appliance) answerSign(f protocol.Frame) (proto.Message, protocol.Kind) {
+	request, fault := protocol.ParseSign(f.Payload)
+	if fault != nil {
+		return fault, protocol.KindError
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = append(a.asked, request)
+	signed, fault := a.sign(request)
+	if fault != nil {
+		return fault, protocol.KindError
+	}
+	signed.Decided = timestamppb.New(applianceTime)
+	signed.Receipt = &protocol.Receipt{Appliance: applianceID, Event: 41, LeafHash: make([]byte, 32), Size: 42, Root: make([]byte, 32)}
+	return &protocol.SignReply{Results: []*protocol.Result{{Of: &protocol.Result_Signed{Signed: signed}}}}, protocol.KindReply
+}
+
+// withSM2Key gives the appliance an entry "contract" whose signatures are
+// real.
+func (a *appliance) withSM2Key() algo.PublicKey {
+	key, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	pub, err := algo.NewPublicKey(&key.PublicKey)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.entries = []*protocol.EntryInfo{{
+		Id: "contract", Class: protocol.EntryClass_KEY, Status: "active", PublicKey: pub.DER(),
+		Algorithms: []protocol.Algorithm{protocol.Algorithm_SM2_SM3}, Purposes: []string{"contract"},
+	}}
+	a.sign = func(r *protocol.SignRequest) (*protocol.Signed, *protocol.Error) {
+		signature, err := sm2.SignASN1(rand.Reader, key, r.Inputs[0].GetSm2E(), nil)
+		if err != nil {
+			return nil, protocol.NewError(protocol.HSMFailed, "%v", err)
+		}
+		return &protocol.Signed{Signature: signature}, nil
+	}
+	return pub
+}
+
+// A run is what one command line gave.
+type run struct {
+	status   int
+	out, err string
+}
+
+// ctl runs signetctl against the appliance, in the language of LANG.
+func (a *appliance) ctl(lang string, args ...string) run {
+	return a.ctlWith(context.Background(), lang, "", args...)
+}
+
+func (a *appliance) ctlWith(ctx context.Context, lang, input string, args ...string) run {
+	var out, diagnostics bytes.Buffer
+	env := map[string]string{
+		"LANG": lang, "SIGNET_SIGN_SOCKET": a.socket("sign"), "SIGNET_ADMIN_SOCKET": a.socket("admin"), "SIGNET_AUDIT_SOCKET": a.socket("audit"),
+	}
+	p := newProgram(strings.NewReader(input), &out, &diagnostics, func(name string) string { return env[name] })
+	status := p.run(ctx, args)
+	return run{status, out.String(), diagnostics.String()}
+}
+
+// want checks the status, and that each text stands in what was shown.
+func (r run) want(t *testing.T, status int, texts ...string) {
+	t.Helper()
+	if r.status != status {
+		t.Errorf("exit status is %d, want %d; it said\n%s%s", r.status, status, r.out, r.err)
+	}
+	for _, text := range texts {
+		if !strings.Contains(r.out+r.err, text) {
+			t.Errorf("%q is missing in\n%s%s", text, r.out, r.err)
+		}
+	}
+}
+
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,342 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"signet/daemon/cmd/signetctl/internal/screen"
+	"signet/protocol"
+	"signet/protocol/admin"
+)
+
+// The verbs that are promised: those of this release, and those to come, which
+// answer that they are not built.
+const promised = `init status token{list,status,reload,maintenance,seal-pin,clear-pin}
+key{create,adopt,list,show,activate,suspend,resume,cancel,destroy,history}
+seal{make,import,list,show,activate,suspend,resume,cancel,supersede,invalidate,history} cert{request,import,list,crl}
+policy{set,show,diff,test} approval{request,list,show,grant,deny,revoke} sign stamp verify
+log{list,show,tail,proof,evidence,export,verify,replay,reanchor,rotate-key} act{list,show,sign,submit}
+officer{list,change} order{import} filing{list,export,ack} backup restore mode{show,clear} metrics selftest completion`
+
+func promisedVerbs() []string {
+	var all []string
+	for _, word := range strings.Fields(promised) {
+		group, verbs, nested := strings.Cut(strings.TrimSuffix(word, "}"), "{")
+		if !nested {
+			all = append(all, group)
+			continue
+		}
+		for _, verb := range strings.Split(verbs, ",") {
+			all = append(all, group+" "+verb)
+		}
+	}
+	return all
+}
+
+// built are all commands that do something, by their path.
+func built(cmd *cobra.Command) map[string]*cobra.Command {
+	all := map[string]*cobra.Command{}
+	for _, c := range cmd.Commands() {
+		switch path := strings.TrimPrefix(c.CommandPath(), "signetctl "); {
+		case c.HasSubCommands():
+			for p, verb := range built(c) {
+				all[p] = verb
+			}
+		case !c.Hidden:
+			all[path] = c
+		}
+	}
+	return all
+}
+
+func TestPromisedVerbsExist(t *testing.T) {
+	a := newAppliance(t)
+	verbs := built(newProgram(nil, nil, nil, os.Getenv).root())
+	for _, path := range promisedVerbs() {
+		if verbs[path] != nil {
+			delete(verbs, path)
+			continue
+		}
+		if !slices.Contains(unbuilt, path) {
+			t.Errorf("%q neither works nor says that it is not built", path)
+		}
+		for _, more := range []string{"", "--frobnicate", "some thing"} {
+			args := append(strings.Fields(path), strings.Fields(more)...)
+			a.ctl("", args...).want(t, exitRefused, path, "unsupported")
+		}
+	}
+	for path := range verbs {
+		t.Errorf("%q is promised nowhere", path)
+	}
+	for _, path := range unbuilt {
+		if !slices.Contains(promisedVerbs(), path) {
+			t.Errorf("%q, not built, is promised nowhere", path)
+		}
+	}
+}
+
+func TestHelpTeachesInBothLanguages(t *testing.T) {
+	a := newAppliance(t)
+	for path := range built(newProgram(nil, nil, nil, os.Getenv).root()) {
+		for lang, headings := range map[string][2]string{"C": {"Usage:", "Example:"}, "zh_CN.UTF-8": {"用法：", "示例："}} {
+			help := a.ctl(lang, append(strings.Fields(path), "--help")...)
+			help.want(t, exitOK, headings[0], headings[1], "--json")
+			text, example, _ := strings.Cut(help.out, headings[1])
+			if !strings.Contains(example, "signetctl "+path) {
+				t.Errorf("the example of %q is %q", path, example)
+			}
+			for _, line := range strings.Split(text, "\n") {
+				if screen.Width(line) > screen.Columns {
+					t.Errorf("help of %q in %s is too wide: %q", path, lang, line)
+				}
+			}
+			// Names of flags and values stay; English words do not.
+			if lang != "C" && strings.Contains(text, " the ") {
+				t.Errorf("Chinese help of %q has English:\n%s", path, text)
+			}
+		}
+	}
+}
+
+func TestWrongCommandLinesSayWhatIsRight(t *testing.T) {
+	a := newAppliance(t)
+	for line, want := range map[string]string{
+		"":                                      "wants a verb",
+		"frob":                                  `no verb "frob"`,
+		"key":                                   "wants a verb",
+		"key creat x":                           "did you mean signetctl key create?",
+		"status now":                            "no arguments",
+		"key show":                              "want 1 argument(s), ENTRY; got 0",
+		"key show a b":                          "got 2",
+		"key show a/b":                          "want 1 to 64 of A-Z a-z 0-9",
+		"key show --frob x":                     "no flag --frob",
+		"key show -z x":                         "no flag -z",
+		"key show x --public-key":               "--public-key wants a value",
+		"key show x --timeout soon":             `"soon" is no value of --timeout`,
+		"log list --from x":                     `"x" is no value of --from: invalid syntax`,
+		"log list --limit -1":                   "want 0 (all) or more",
+		"log list --result maybe":               "want one of allowed, refused, failed",
+		"log show x":                            `"x" is no event`,
+		"init":                                  "--crypto is missing",
+		"init --crypto rsa":                     "want one of gm, mixed",
+		"init --crypto gm --deployment x":       "want one of owner, hosting, maker",
+		"init --crypto gm --authority x":        "want one of development",
+		"key create k":                          "--token is missing",
+		"key create k --token t":                "--type is missing",
+		"key create k --token t --type RSA":     "want one of [SM2",
+		"key suspend k":                         "--why is missing",
+		"policy set k /nowhere/p.toml":          "there is no file",
+		"sign k":                                "name one of --file",
+		"sign k --file f --digest 00":           "name one of --file",
+		"sign k --file f --algorithm x":         "want one of SM2-SM3",
+		"sign k --sm2-e 00 --algorithm ED25519": "--sm2-e is for SM2-SM3",
+		"sign k --file f --format pem":          "want one of der, base64, hex",
+		"sign k --file f --format der --json":   "der is binary",
+		"sign k --file f -o /nowhere/x":         "/nowhere/x: no such file",
+		"sign k --file f -o /dev/null --force":  "no regular file",
+		"completion tcsh":                       "want one of bash, zsh, fish",
+	} {
+		t.Run(line, func(t *testing.T) {
+			got := a.ctl("", strings.Fields(line)...)
+			got.want(t, exitUsage, want)
+			a.ctl("zh_CN.UTF-8", strings.Fields(line)...).want(t, exitUsage)
+		})
+	}
+	if len(a.acts)+len(a.asked)+a.pages != 0 {
+		t.Error("a wrong command line asked the daemon for something")
+	}
+}
+
+func TestUnreachableSocketsSayWhatToDo(t *testing.T) {
+	none := &appliance{dir: t.TempDir(), t: t}
+	none.ctl("", "status").want(t, exitUnreachable, "no socket", "systemctl status")
+	none.ctl("", "init", "--crypto", "gm").want(t, exitUnreachable, "no socket")
+	none.ctl("", "sign", "k", "--digest", "00").want(t, exitUnreachable, "no socket", none.socket("sign"))
+	none.ctl("zh_CN.UTF-8", "status").want(t, exitUnreachable, "套接字", "下一步")
+
+	stale := newAppliance(t)
+	stale.dir = stale.dir + "x"
+	if err := os.Mkdir(stale.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(stale.dir) })
+	for _, name := range []string{"admin", "audit", "sign"} {
+		l := stale.listen(name)
+		l.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
+		l.Close()
+	}
+	stale.ctl("", "status").want(t, exitUnreachable, "nobody listens", "systemctl status")
+	stale.ctl("", "sign", "k", "--digest", "00").want(t, exitUnreachable, "nobody listens")
+}
+
+func TestForbiddenSocketNamesItsGroup(t *testing.T) {
+	p := newProgram(nil, nil, nil, func(string) string { return "" })
+	refused := fmt.Errorf("%w: %w", admin.ErrUnreachable, os.ErrPermission)
+	r := p.report(p.admin.unreachable(refused))
+	if r.status != exitUnreachable || !strings.Contains(r.sentence, "signet-admin") || !strings.Contains(r.next, "usermod -aG signet-admin") {
+		t.Errorf("a forbidden admin.sock gives %+v", r)
+	}
+	if r := p.report(p.neitherPermitted()); !strings.Contains(r.next, "signet-admin") || !strings.Contains(r.next, "signet-audit") {
+		t.Errorf("two forbidden sockets give %+v", r)
+	}
+}
+
+// Of two sockets that do not answer, the one that this account may use says
+// what has to be mended.
+func TestReasonOfTheUsableSocketIsTold(t *testing.T) {
+	a := newAppliance(t)
+	for _, name := range []string{"admin", "audit"} {
+		if err := os.Remove(a.socket(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := a.listen("admin")
+	l.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
+	l.Close()
+	a.ctl("", "status").want(t, exitUnreachable, "nobody listens on "+a.socket("admin"))
+}
+
+func TestBrokenConnectionIsNoRefusal(t *testing.T) {
+	a := newAppliance(t)
+	for _, name := range []string{"admin", "sign"} {
+		if err := os.Remove(a.socket(name)); err != nil {
+			t.Fatal(err)
+		}
+		l := a.listen(name)
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				conn.Read(make([]byte, 1))
+				conn.Close()
+			}
+		}()
+	}
+	a.ctl("", "key", "activate", "k").want(t, exitUnreachable, a.socket("admin"))
+	a.ctl("", "sign", "k", "--digest", "00", "--algorithm", "SM2-SM3").want(t, exitUnreachable, "is not known", "--request-id")
+}
+
+func TestReadingFallsBackToTheAuditSocket(t *testing.T) {
+	a := newAppliance(t)
+	if err := os.Remove(a.socket("admin")); err != nil {
+		t.Fatal(err)
+	}
+	a.ctl("", "status").want(t, exitOK, "serving")
+	a.ctl("", "key", "list").want(t, exitOK, "contract")
+	a.ctl("", "key", "activate", "contract").want(t, exitUnreachable, "admin")
+	if len(a.acts) != 0 {
+		t.Error("an act was handed in elsewhere")
+	}
+}
+
+// An account that may connect but is in the other group: root, for one.
+func TestReadingFallsBackWhenTheRoleIsRefused(t *testing.T) {
+	a := newAppliance(t)
+	a.refusing = "admin"
+	a.ctl("", "status").want(t, exitOK, "serving")
+	a.refusing = "both"
+	a.ctl("", "status").want(t, exitRefused, "600 role")
+}
+
+func TestListsHoldTheirClassOnly(t *testing.T) {
+	a := newAppliance(t)
+	for line, want := range map[string][2]string{ // what is shown, what is not
+		"key list":         {"contract", "official"},
+		"key list --json":  {`{"entries":[{"id":"contract","class":"key"`, "official"},
+		"seal list":        {"official", "contract"},
+		"seal list --json": {`{"entries":[{"id":"official","class":"seal"`, "contract"},
+	} {
+		got := a.ctl("", strings.Fields(line)...)
+		got.want(t, exitOK, want[0])
+		if strings.Contains(got.out, want[1]) {
+			t.Errorf("%s shows %s:\n%s", line, want[1], got.out)
+		}
+	}
+	a.answer[admin.PathEntries] = admin.Entries{}
+	a.ctl("", "key", "list").want(t, exitOK, "no keys yet")
+	if got := a.ctl("", "seal", "list", "--json"); got.out != "{\"entries\":[]}\n" {
+		t.Errorf("no seals as JSON are %q", got.out)
+	}
+}
+
+func TestOneTokenIsShownOrNotFound(t *testing.T) {
+	a := newAppliance(t)
+	a.ctl("", "token", "status", "seals").want(t, exitOK, "8 open of 8")
+	a.ctl("", "token", "status", "nope").want(t, exitNotFound, "signetctl token list")
+	a.ctl("", "token", "status", "seals", "--json").want(t, exitOK, `"sessions_open":8`)
+}
+
+func TestRefusalSaysCodeRuleTimeAndNextCommand(t *testing.T) {
+	a := newAppliance(t)
+	event := uint64(12)
+	refusal := protocol.NewError(protocol.OutsideHours, "evil\x1b[2J\ntext").WithRule("hours").RetryAt(applianceTime)
+	refusal.Event = &event
+	a.fault[admin.PathEntries+"/contract"] = refusal
+	got := a.ctl("", "key", "show", "contract")
+	got.want(t, exitLater, "code 208 outside_hours", "rule hours", "event 12", "try again after 2026-11-22", "next: signetctl policy show contract")
+	if strings.ContainsFunc(strings.ReplaceAll(got.err, "\n", ""), unicode.IsControl) || strings.Contains(got.err, "\ntext") {
+		t.Errorf("the daemon's words reached the terminal raw: %q", got.err)
+	}
+	a.ctl("zh_CN.UTF-8", "key", "show", "contract").want(t, exitLater, "代码 208 outside_hours", "不在允许用印的时段内", "下一步：")
+	json := a.ctl("", "key", "show", "contract", "--json")
+	json.want(t, exitLater, `"code":208`, `"exit":4`, `"next":"signetctl policy show contract"`, `"retry":"after"`)
+	if json.out != "" {
+		t.Errorf("a refusal wrote to standard output: %q", json.out)
+	}
+
+	a.fault[admin.PathEntries] = protocol.NewError(protocol.Uninitialised, "no store yet")
+	a.ctl("", "key", "list").want(t, exitRefused, "next: signetctl init --crypto gm")
+	a.fault[admin.PathEntries] = protocol.NewError(protocol.Poisoned, "")
+	a.ctl("", "key", "list").want(t, exitRefused, "next: signetctl mode show")
+	a.ctl("", "key", "show", "absent").want(t, exitNotFound, "signetctl key list")
+}
+
+// A title is what somebody typed years ago, or what a broken daemon says.
+func TestNothingOfTheDaemonDrivesTheTerminal(t *testing.T) {
+	a := newAppliance(t)
+	evil := "a\x1b]0;pwned\a\u009b2J\u202e\nforged line\rover"
+	entry := admin.Entry{ID: "contract", Class: "key", Status: evil, Title: evil, KeyType: evil, Token: evil, Algorithms: []string{evil}, PublicKey: "-----BEGIN\n" + evil,
+		Holds: []admin.Hold{{ID: 1, Basis: evil, Authority: evil}}, Origin: evil, Created: evil, Transcript: evil}
+	token := admin.Token{Name: "seals", State: evil, LastError: evil, Mend: evil, Module: evil, URI: evil, Model: evil, Notices: []string{evil}, Profile: evil}
+	a.answer[admin.PathEntries] = admin.Entries{Entries: []admin.Entry{entry}}
+	a.answer[admin.PathEntries+"/contract"] = entry
+	a.answer[admin.PathTokens] = admin.Tokens{Tokens: []admin.Token{token}}
+	a.answer[admin.PathStatus] = admin.Status{Mode: evil, Reason: evil, Mend: evil, Name: evil, Appliance: evil, Root: evil, Clock: evil, Version: evil,
+		Warnings: []string{evil}, Tokens: []admin.Token{token}, Entries: []admin.Count{{Status: evil, Count: 1}}}
+	a.lines = []string{`{"clock":"` + "\u009b2J\u202e" + `","entry":"` + "\u009b2J" + `","` + "k\u009b" + `":"x","reason":"` + "\u202e" + `","seq":0}`}
+	for _, line := range []string{"status", "key list", "key show contract", "token list", "token status seals", "mode show", "log list", "log show 0"} {
+		for _, lang := range []string{"C", "zh_CN.UTF-8"} {
+			got := a.ctl(lang, strings.Fields(line)...)
+			got.want(t, exitOK)
+			for _, shown := range strings.Split(got.out+got.err, "\n") {
+				if screen.Clean(shown) != shown {
+					t.Errorf("%s wrote %q", line, shown)
+				}
+				if strings.HasPrefix(strings.TrimSpace(shown), "forged") {
+					t.Errorf("%s let a line be forged: %q", line, shown)
+				}
+				if screen.Width(shown) > screen.Columns && line != "log show 0" {
+					t.Errorf("%s wrote %d columns: %q", line, screen.Width(shown), shown)
+				}
+			}
+		}
+	}
+}
+
+func TestCompletionOffersWhatThereIs(t *testing.T) {
+	a := newAppliance(t)
+	a.ctl("", "__complete", "key", "show", "").want(t, exitOK, "contract")
+	a.ctl("", "__complete", "token", "status", "").want(t, exitOK, "seals")
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		a.ctl("", "completion", shell).want(t, exitOK, "signetctl")
+	}
+}
