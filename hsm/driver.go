@@ -56,7 +56,8 @@ type Attribute struct {
 // A Driver reaches the tokens of one module. Its methods may be called by any
 // number of goroutines. The context bounds how long a caller waits; a call
 // that is inside the module by then goes on there (PKCS#11 has no way to end
-// it), and its result is dropped. Errors are of type *Error.
+// it), and its result is dropped. Errors of methods that name a token are of
+// type *Error.
 type Driver interface {
 	// Status describes every configured token, in the order of the
 	// configuration. It never waits for the module.

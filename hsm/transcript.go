@@ -4,7 +4,8 @@ package hsm
 // and what it answered, in order. It holds nothing secret.
 type Transcript struct {
 	Token        string `json:"token"`
-	Module       string `json:"module"`
+	Module       string `json:"module"`                  // path of the library
+	ModuleSHA256 string `json:"module_sha256,omitempty"` // as configured and checked; empty: not pinned
 	Manufacturer string `json:"manufacturer"`
 	Model        string `json:"model"`
 	Serial       string `json:"serial"`

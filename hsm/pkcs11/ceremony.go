@@ -71,7 +71,7 @@ func (s *session) generate(spec hsm.Spec) (hsm.KeyRef, hsm.Transcript, error) {
 func (p *pool) preamble(spec hsm.Spec) hsm.Transcript {
 	info := p.slot.token
 	return hsm.Transcript{
-		Token: p.token.cfg.Name, Module: p.token.module.path,
+		Token: p.token.cfg.Name, Module: p.token.module.path, ModuleSHA256: p.token.module.sha256,
 		Manufacturer: trim(info.ManufacturerID), Model: trim(info.Model),
 		Serial: trim(info.SerialNumber), Firmware: version(info.FirmwareVersion),
 		Profile: p.token.profile.Name, KeyType: spec.Type.String(), Label: spec.Label,

@@ -271,12 +271,13 @@ func TestTokenWithoutWrappingProvesNothingAboutIt(t *testing.T) {
 func TestFaultDuringTheCeremony(t *testing.T) {
 	r := newRig(t, 1)
 	d := r.up()
+	before := d.Status()[0]
 	r.token.Control(t, "C_WrapKey=0x30")
 	if _, _, err := d.Generate(r.context(), "seals", hsm.Spec{Type: algo.KeySM2, Label: "k"}); hsm.ClassOf(err) != hsm.ClassDevice {
 		t.Errorf("device error in the ceremony: %v, want class device", err)
 	}
 	r.token.Control(t)
-	r.await(d, hsm.StateUp)
+	r.awaitNew(d, before)
 	if n := r.keysLeft(); n != 0 {
 		t.Errorf("%d key objects are left on the token", n)
 	}

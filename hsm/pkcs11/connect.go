@@ -51,16 +51,16 @@ func (t *token) findPool() (*pool, error) {
 	return newPool(t, found, epoch), nil
 }
 
-// size is how many sessions to open, less one for the anchor where the token
-// has a limit. CK_EFFECTIVELY_INFINITE is 0, and CK_UNAVAILABLE_INFORMATION
-// larger than any limit.
+// size is how many workers to start. Where the token has a limit, two sessions
+// are left for the anchor and a ceremony. CK_EFFECTIVELY_INFINITE is 0, and
+// CK_UNAVAILABLE_INFORMATION larger than any limit.
 func (p *pool) size() int {
 	limit := p.slot.token.MaxSessionCount
 	if limit == p11.CK_EFFECTIVELY_INFINITE {
 		return p.token.workers
 	}
-	if limit < 2 {
+	if limit < 3 {
 		return 1
 	}
-	return int(min(uint(p.token.workers), limit-1))
+	return int(min(uint(p.token.workers), limit-2))
 }

@@ -40,10 +40,10 @@ func (s *session) find(template ...*p11.Attribute) (found []p11.ObjectHandle, er
 	}
 }
 
-// findByID returns the objects of a class with that CKA_ID. Some modules
+// findByID returns the token's objects of a class with that CKA_ID. Some modules
 // ignore parts of a template, so what came back is looked at again.
 func (s *session) findByID(class uint, id []byte) ([]p11.ObjectHandle, error) {
-	all, err := s.find(p11.NewAttribute(p11.CKA_CLASS, class), p11.NewAttribute(p11.CKA_ID, id))
+	all, err := s.find(p11.NewAttribute(p11.CKA_CLASS, class), p11.NewAttribute(p11.CKA_ID, id), p11.NewAttribute(p11.CKA_TOKEN, true))
 	if err != nil {
 		return nil, err
 	}

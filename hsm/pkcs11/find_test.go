@@ -87,6 +87,7 @@ func TestSignRefusesWhatTheKeyCannotSign(t *testing.T) {
 	d := r.up()
 	ref := r.key(d, algo.KeySM2)
 	ed := r.key(d, algo.KeyEd25519)
+	ec := r.key(d, algo.KeyP256)
 	for _, c := range []struct {
 		name string
 		ref  hsm.KeyRef
@@ -97,6 +98,8 @@ func TestSignRefusesWhatTheKeyCannotSign(t *testing.T) {
 		{"no algorithm", ref, 0, 32},
 		{"short e", ref, algo.SM2SM3, 31},
 		{"long e", ref, algo.SM2SM3, 33},
+		{"short digest, which CKM_ECDSA takes", ec, algo.ECDSAP256SHA256, 31},
+		{"long digest, which CKM_ECDSA cuts", ec, algo.ECDSAP256SHA256, 48},
 		{"endless message", ed, algo.Ed25519, 64<<10 + 1},
 	} {
 		_, err := d.Sign(r.context(), c.ref, c.a, make([]byte, c.size))

@@ -30,7 +30,7 @@ func (s *session) list() ([]hsm.FoundKey, error) {
 	if err := s.requireLogin(); err != nil {
 		return nil, err
 	}
-	privates, err := s.find(p11.NewAttribute(p11.CKA_CLASS, uint(p11.CKO_PRIVATE_KEY)))
+	privates, err := s.find(p11.NewAttribute(p11.CKA_CLASS, uint(p11.CKO_PRIVATE_KEY)), p11.NewAttribute(p11.CKA_TOKEN, true))
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func passable(err error) bool {
 // can choose.
 func printable(label []byte) string {
 	text := strings.TrimRight(string(label), "\x00")
-	if checkLabel(text) == nil {
+	if text == "" || checkLabel(text) == nil {
 		return text
 	}
 	return fmt.Sprintf("%q", label)

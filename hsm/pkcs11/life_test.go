@@ -63,6 +63,15 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// A request that comes with the start of the process is early, not wrong.
+func TestRequestWaitsForTheFirstConnect(t *testing.T) {
+	r := newRig(t, 1)
+	r.token.Control(t, "C_Login=delay:100ms")
+	if _, err := r.open().Random(r.context(), "seals", 1); err != nil {
+		t.Errorf("Random while the token connects: %v", err)
+	}
+}
+
 // A module that another user of the process initialised is not ours to
 // finalise.
 func TestAdoptedModuleIsNotFinalised(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -69,6 +70,10 @@ func TestWrongPINIsTriedOnce(t *testing.T) {
 func TestLatchedTokenSaysSo(t *testing.T) {
 	r := newRig(t, 1)
 	r.config.Tokens[0].PIN = pinOf("wrong")
+	r.config.Backoff = func(int) time.Duration {
+		t.Error("a latched token waits for a time, not for an officer")
+		return time.Hour
+	}
 	d := r.open()
 	r.await(d, hsm.StateLatched)
 	_, err := d.Random(r.context(), "seals", 8)

@@ -51,14 +51,15 @@ func (s *session) close() error {
 }
 
 // readWrite opens a second session of the same worker for work that changes
-// the token. The caller closes it.
+// the token, which is never retried: so a lost login is mended here, before
+// anything is changed. The caller closes the session.
 func (s *session) readWrite() (*session, error) {
 	handle, err := s.lib.OpenSession(s.pool.slot.id, p11.CKF_SERIAL_SESSION|p11.CKF_RW_SESSION)
 	if err != nil {
 		return nil, called("C_OpenSession", err)
 	}
 	rw := &session{pool: s.pool, lib: s.lib, handle: handle}
-	if err := rw.requireLogin(); err != nil {
+	if err := rw.ensureLogin(); err != nil {
 		rw.close()
 		return nil, err
 	}
@@ -97,15 +98,20 @@ func (s *session) recovered(err error) bool {
 	if s.reopen() != nil {
 		return false
 	}
-	in, err := s.loggedIn()
-	if err != nil || in {
-		return err == nil
-	}
-	if err := s.pool.logIn(); err != nil {
+	if err := s.ensureLogin(); err != nil {
 		s.pool.observe(err)
 		return false
 	}
 	return true
+}
+
+// ensureLogin logs in if nobody is.
+func (s *session) ensureLogin() error {
+	in, err := s.loggedIn()
+	if err != nil || in {
+		return err
+	}
+	return s.pool.logIn()
 }
 
 // ready replaces the session if an earlier job left it in doubt.

@@ -31,6 +31,7 @@ run_checks() {
     check wrong-pin wrong_pin_is_tried_once
     check clear-pin officer_clears_the_latch
     check poisoned poisoned_stays_up_until_cleared
+    check recovery missing_store_is_not_made_anew
 
     uses_before=$(allowed_uses) events_before=$(status_number events)
     reboot_machine

@@ -40,9 +40,12 @@ explained() {
 }
 
 journal_explains_in_both_languages() {
-    contains "journalctl -x, English" "$(explained LANG=C.UTF-8 started)" 'What happened: The signing daemon'
-    contains "journalctl -x, LANG" "$(explained LANG=zh_CN.UTF-8 started)" '发生了什么：签名守护进程'
-    contains "journalctl -x, LC_MESSAGES" "$(explained LC_MESSAGES=zh_CN.UTF-8 refusals)" '下一步命令：'
+    local name
+    for name in started mode-changed token-up act-applied refusals uses; do
+        contains "journalctl -x, English, $name" "$(explained LANG=C.UTF-8 $name)" 'What to do: '
+        contains "journalctl -x, LANG, $name" "$(explained LANG=zh_CN.UTF-8 $name)" '处置：'
+        contains "journalctl -x, LC_MESSAGES, $name" "$(explained LC_MESSAGES=zh_CN.UTF-8 $name)" '下一步命令：'
+    done
 }
 
 # A field that a catalog entry asks for and the daemon does not send stands in

@@ -36,7 +36,7 @@ started_anew() {
 entries_outlive_a_kill() {
     local uses restarts
     uses=$(allowed_uses) restarts=$(property NRestarts)
-    inside kill -KILL "$(property MainPID)"
+    inside sh -c "kill -KILL $(property MainPID)"
     wait_for 20 "the restart" started_anew "$restarts"
     comes_back "$uses"
 }

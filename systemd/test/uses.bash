@@ -23,13 +23,14 @@ wait_for_mode() {
 uninitialised_says_so() {
     in_mode uninitialised || { echo "mode is not uninitialised: $(status)"; return 1; }
     expect 3 as officer signetctl key create contracts --token seals --type SM2
+    contains "key create before init" "$(as officer signetctl key create contracts --token seals --type SM2 2>&1 || true)" "signetctl init"
     contains "sign before init" "$(as oa signetctl sign contracts --file /etc/hostname --purpose contract 2>&1 || true)" "signetctl init"
 }
 
 initialises() {
     expect 0 as officer signetctl init --crypto mixed
     wait_for_mode serving
-    expect 3 as officer signetctl init --crypto mixed # never a second time
+    expect 10 as officer signetctl init --crypto mixed # never a second time
 }
 
 keys_are_made_and_activated() {

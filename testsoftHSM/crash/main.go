@@ -49,6 +49,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *short {
 		*kills = shortKills
 	}
+	if err := takeGroups(); err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "crash: seed %d\n", *seed)
 	if err := control(ctx, *seed, out); err != nil {
 		return err

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/emmansun/gmsm/sm3"
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -37,6 +38,8 @@ func child(verb, path string) error {
 		return childCreate(path)
 	case "open":
 		return childOpen(path)
+	case "open-all":
+		return childOpenAll(path)
 	case "record":
 		return childRecord(path)
 	case "lock":
@@ -85,6 +88,36 @@ func childOpen(path string) error {
 	}
 	fmt.Println("opened", s.Position().Size)
 	return s.Close()
+}
+
+// childOpenAll opens and checks every file of a directory, and says how many
+// it could.
+func childOpenAll(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	opened, refused := 0, 0
+	for _, f := range files {
+		s, err := Open(filepath.Join(dir, f.Name()), Options{Now: time.Now})
+		if err != nil {
+			refused++
+			continue
+		}
+		opened++
+		if err := errors.Join(ignoreDamage(s.Check()), s.Close()); err != nil {
+			return fmt.Errorf("%s: %w", f.Name(), err)
+		}
+	}
+	fmt.Println("opened", opened, "refused", refused)
+	return nil
+}
+
+func ignoreDamage(err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return nil
+	}
+	return err
 }
 
 // childCommits is how many commits the verb record asks for.

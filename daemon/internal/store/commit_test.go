@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -169,11 +170,13 @@ func TestFaultOfOneCommitIsItsOwn(t *testing.T) {
 		"private":        {Events: uses("x").Events, Private: []map[string]audit.Private{{"user_name": {Value: "\xff"}}}},
 		"entry":          act(bad),
 		"nonce":          {Events: uses("x").Events, Change: &Change{Nonce: "xyz"}},
+		"remembered":     {Events: uses("\xff").Events, Idem: &Idem{Key: hashOf("key bad")}},
 		"idempotency":    {Events: uses("x").Events, Idem: &Idem{Items: []IdemItem{{Index: 2}}}},
 		"negative index": {Events: uses("x").Events, Idem: &Idem{Items: []IdemItem{{Index: -1}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, Options{})
+			var told []*Commit
+			r := newRig(t, Options{Committed: func(c *Commit) { told = append(told, c) }})
 			before, after := uses("before"), uses("after")
 			errs := r.together(before, faulty, after)
 			if errs[0] != nil || errs[1] == nil || errs[2] != nil {
@@ -181,6 +184,10 @@ func TestFaultOfOneCommitIsItsOwn(t *testing.T) {
 			}
 			if errors.Is(errs[1], ErrPoisoned) || r.Err() != nil {
 				t.Errorf("the store is poisoned: %v", errs[1])
+			}
+			r.wantForgotten("bad")
+			if slices.Contains(told, faulty) || !slices.Contains(told, after) {
+				t.Error("Committed was told of the refused commit, or not of the one behind it")
 			}
 			if len(faulty.Receipts) != 0 || r.Position().Size != 4 || after.Receipts[0].Event != 3 {
 				t.Errorf("log has %d events, want 4; receipts of the refused commit: %v", r.Position().Size, faulty.Receipts)

@@ -36,6 +36,17 @@ func FuzzMetaPages(f *testing.F) {
 		if size < minPageSize || size > maxPageSize || size&(size-1) != 0 {
 			t.Errorf("page size %d", size)
 		}
-		pagesInUse(bytes.NewReader(head), size)
+		newestMeta(bytes.NewReader(head), size)
+	})
+}
+
+// Whatever the pages say, the walk ends, and what it takes bbolt can walk, too:
+// that is shown by a process of its own in TestRandomDamageNeverEndsTheProcess.
+func FuzzCheckPages(f *testing.F) {
+	f.Fuzz(func(t *testing.T, file []byte, root, freelist uint64) {
+		m := meta{root: root, freelist: freelist, pages: uint64(len(file) / minPageSize)}
+		if err := checkPages(bytes.NewReader(file), minPageSize, m); err != nil && !errors.Is(err, ErrDamaged) {
+			t.Errorf("checkPages = %v, want ErrDamaged", err)
+		}
 	})
 }

@@ -15,14 +15,17 @@ import (
 // page size, flags (u32), root, sequence, freelist, pages, txid and the FNV-1a
 // of all that (u64), in the byte order of the machine.
 const (
-	boltMagic   = 0xED0CDAED
-	metaHeader  = 16
-	metaSize    = 64
-	metaPages   = 40 // offset of: number of pages in use
-	metaTxid    = 48
-	metaSum     = 56
-	minPageSize = 1 << 10
-	maxPageSize = 1 << 16
+	boltMagic    = 0xED0CDAED
+	boltVersion  = 2
+	pageHeader   = 16
+	metaSize     = 64
+	metaRoot     = 16 // offset of: page of the root bucket
+	metaFreelist = 32
+	metaPages    = 40 // number of pages in use
+	metaTxid     = 48
+	metaSum      = 56
+	minPageSize  = 1 << 10
+	maxPageSize  = 1 << 16
 )
 
 // rewriteMetaPages writes both meta pages in place as they read, and syncs.
@@ -52,7 +55,7 @@ func rewriteMetaPages(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := checkLength(f, size); err != nil {
+	if err := checkFile(f, size); err != nil {
 		return err
 	}
 	pages := make([]byte, 2*size)
@@ -96,7 +99,7 @@ func pageSize(f io.ReaderAt) (int, error) {
 
 func pageSizeAt(f io.ReaderAt, offset int64) (int, bool) {
 	var meta [metaSize]byte
-	if _, err := f.ReadAt(meta[:], offset+metaHeader); err != nil {
+	if _, err := f.ReadAt(meta[:], offset+pageHeader); err != nil {
 		return 0, false
 	}
 	if binary.NativeEndian.Uint32(meta[:]) != boltMagic {
@@ -106,40 +109,53 @@ func pageSizeAt(f io.ReaderAt, offset int64) (int, bool) {
 	return size, size >= minPageSize && size <= maxPageSize && size&(size-1) == 0
 }
 
-// checkLength refuses a file that is shorter than its newest meta page says.
-// bbolt would map it and touch what is not there: SIGBUS, which ends the
-// process and cannot be recovered from. No crash leaves such a file, since the
-// length is synced before anything is written behind the old one.
-func checkLength(f *os.File, pageSize int) error {
+// checkFile refuses a file that bbolt would open and then come to grief on:
+// shorter than its newest meta page says, or with pages that are none. Touching
+// what is not there is SIGBUS, and bbolt walks the pages on a goroutine of its
+// own, where its panics cannot be recovered from: either would end the process,
+// and again after each restart. No crash leaves such a file.
+func checkFile(f *os.File, pageSize int) error {
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("looking at the store: %w", err)
 	}
-	pages := pagesInUse(f, pageSize)
-	if have := uint64(info.Size()) / uint64(pageSize); have < max(pages, 2) {
-		return fmt.Errorf("%w: it has %d pages, its meta page says %d: it was cut off", ErrDamaged, have, max(pages, 2))
+	m, ok := newestMeta(f, pageSize)
+	if !ok {
+		return fmt.Errorf("%w: both meta pages are torn", ErrDamaged)
 	}
-	return nil
+	if have := uint64(info.Size()) / uint64(pageSize); have < m.pages {
+		return fmt.Errorf("%w: it has %d pages, its meta page says %d: it was cut off", ErrDamaged, have, m.pages)
+	}
+	return checkPages(f, pageSize, m)
 }
 
-// pagesInUse is what the newest whole meta page says; 0 where none is whole,
-// which bbolt refuses.
-func pagesInUse(f io.ReaderAt, pageSize int) (pages uint64) {
-	newest := uint64(0)
+// A meta is what is used of a meta page.
+type meta struct{ root, freelist, pages uint64 }
+
+// newestMeta returns the meta page that bbolt will use: of the whole ones that
+// with the higher txid.
+func newestMeta(f io.ReaderAt, pageSize int) (newest meta, ok bool) {
+	txid := uint64(0)
 	for _, offset := range []int64{0, int64(pageSize)} {
-		var meta [metaSize]byte
-		if _, err := f.ReadAt(meta[:], offset+metaHeader); err != nil || !whole(meta[:]) {
+		var raw [metaSize]byte
+		if _, err := f.ReadAt(raw[:], offset+pageHeader); err != nil || !whole(raw[:]) {
 			continue
 		}
-		if txid := binary.NativeEndian.Uint64(meta[metaTxid:]); txid >= newest {
-			newest, pages = txid, binary.NativeEndian.Uint64(meta[metaPages:])
+		if id := binary.NativeEndian.Uint64(raw[metaTxid:]); !ok || id > txid {
+			txid, ok = id, true
+			newest = meta{
+				root:     binary.NativeEndian.Uint64(raw[metaRoot:]),
+				freelist: binary.NativeEndian.Uint64(raw[metaFreelist:]),
+				pages:    binary.NativeEndian.Uint64(raw[metaPages:]),
+			}
 		}
 	}
-	return pages
+	return newest, ok
 }
 
 func whole(meta []byte) bool {
 	sum := fnv.New64a()
 	sum.Write(meta[:metaSum])
-	return binary.NativeEndian.Uint32(meta) == boltMagic && sum.Sum64() == binary.NativeEndian.Uint64(meta[metaSum:])
+	return binary.NativeEndian.Uint32(meta) == boltMagic && binary.NativeEndian.Uint32(meta[4:]) == boltVersion &&
+		sum.Sum64() == binary.NativeEndian.Uint64(meta[metaSum:])
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -108,13 +110,13 @@ func TestStoreWithATornMetaPageOpensAtTheOtherOne(t *testing.T) {
 	}
 }
 
-func txid(page []byte) uint64 { return binary.NativeEndian.Uint64(page[metaHeader+metaTxid:]) }
+func txid(page []byte) uint64 { return binary.NativeEndian.Uint64(page[pageHeader+metaTxid:]) }
 
 func TestStoreWithBothMetaPagesTornIsRefused(t *testing.T) {
 	path := filled(t)
 	content := contentOf(t, path)
 	for _, offset := range []int{0, os.Getpagesize()} {
-		content[offset+metaHeader+metaTxid] ^= 1 // the sums are then wrong
+		content[offset+pageHeader+metaTxid] ^= 1 // the sums are then wrong
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
@@ -122,26 +124,54 @@ func TestStoreWithBothMetaPagesTornIsRefused(t *testing.T) {
 	wantRefused(t, path, ErrDamaged)
 }
 
-// The number of pages is that of the newest whole meta page, as bbolt picks.
-func TestPagesInUseAreThoseOfTheNewestWholeMetaPage(t *testing.T) {
-	content := contentOf(t, filled(t))
-	page := os.Getpagesize()
-	for _, offset := range []int{0, page} {
-		if !whole(content[offset+metaHeader : offset+metaHeader+metaSize]) {
-			t.Fatalf("meta page at %d is not whole", offset)
+// metaPage is a meta page as bbolt writes it, of 1 KiB.
+func metaPage(txid, pages uint64) []byte {
+	page := make([]byte, minPageSize)
+	meta := page[pageHeader:]
+	binary.NativeEndian.PutUint32(meta, boltMagic)
+	binary.NativeEndian.PutUint32(meta[4:], 2)
+	binary.NativeEndian.PutUint32(meta[8:], minPageSize)
+	binary.NativeEndian.PutUint64(meta[metaPages:], pages)
+	binary.NativeEndian.PutUint64(meta[metaTxid:], txid)
+	sum := fnv.New64a()
+	sum.Write(meta[:metaSum])
+	binary.NativeEndian.PutUint64(meta[metaSum:], sum.Sum64())
+	return page
+}
+
+// The length of the file is held to the meta page that bbolt will use.
+func TestNewestWholeMetaPageIsTheOne(t *testing.T) {
+	torn := metaPage(9, 90)
+	torn[pageHeader+metaPages] ^= 1
+	foreign := metaPage(9, 90)
+	foreign[pageHeader+4]++
+	for name, c := range map[string]struct {
+		first, second []byte
+		want          uint64
+	}{
+		"second is newer":              {metaPage(4, 40), metaPage(5, 50), 50},
+		"first is newer":               {metaPage(6, 40), metaPage(5, 50), 40},
+		"second is newer and torn":     {metaPage(4, 40), torn, 40},
+		"first is newer and torn":      {torn, metaPage(5, 50), 50},
+		"newer one has fewer pages":    {metaPage(4, 70), metaPage(5, 50), 50},
+		"first of no transaction":      {metaPage(0, 4), torn, 4},
+		"both torn":                    {torn, torn, 0},
+		"newer one of another version": {metaPage(4, 40), foreign, 40},
+		"file that ends behind a page": {metaPage(4, 40), nil, 40},
+	} {
+		got, ok := newestMeta(bytes.NewReader(slices.Concat(c.first, c.second)), minPageSize)
+		if got.pages != c.want || ok != (c.want != 0) {
+			t.Errorf("%s: newestMeta = %+v, %v, want one of %d pages", name, got, ok, c.want)
 		}
 	}
-	newest := max(txid(content), txid(content[page:]))
-	offset := 0
-	if txid(content) != newest {
-		offset = page
-	}
-	want := binary.NativeEndian.Uint64(content[offset+metaHeader+metaPages:])
-	if got := pagesInUse(bytes.NewReader(content), page); got != want {
-		t.Errorf("pagesInUse = %d, want %d", got, want)
-	}
-	content[offset+metaHeader+metaPages] ^= 0xff
-	if got := pagesInUse(bytes.NewReader(content), page); got == binary.NativeEndian.Uint64(content[offset+metaHeader+metaPages:]) {
-		t.Errorf("pagesInUse = %d is of a meta page that is not whole", got)
+}
+
+// What metaPage builds here is what bbolt builds.
+func TestMetaPagesOfBboltAreWhole(t *testing.T) {
+	content := contentOf(t, filled(t))
+	for _, offset := range []int{0, os.Getpagesize()} {
+		if !whole(content[offset+pageHeader : offset+pageHeader+metaSize]) {
+			t.Errorf("meta page at %d is not whole", offset)
+		}
 	}
 }
