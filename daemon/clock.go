@@ -18,14 +18,33 @@ const (
 
 // Sources is where times come from: the kernel, or a test.
 type Sources struct {
-	Real   func() time.Time     // CLOCK_REALTIME
-	Boot   func() time.Duration // CLOCK_BOOTTIME: runs on through sleep, is never set
-	Synced func() bool          // the kernel's word that realtime is disciplined
+	Real func() time.Time     // CLOCK_REALTIME
+	Boot func() time.Duration // CLOCK_BOOTTIME: runs on through sleep, is never set
+	Sync func() Sync          // the kernel's word on whether realtime is disciplined
+}
+
+// A Sync is what the kernel says about its clock. The zero value is that it
+// did not say: under ProtectClock= of the unit it may not be asked.
+type Sync uint8
+
+const (
+	SyncUnknown Sync = iota
+	Unsynced
+	Synced
+)
+
+var syncNames = [...]string{SyncUnknown: "unknown", Unsynced: "unsynced", Synced: "synced"}
+
+func (s Sync) String() string {
+	if int(s) >= len(syncNames) {
+		return syncNames[SyncUnknown]
+	}
+	return syncNames[s]
 }
 
 // SystemSources are the kernel's.
 func SystemSources() Sources {
-	return Sources{Real: time.Now, Boot: bootTime, Synced: synced}
+	return Sources{Real: time.Now, Boot: bootTime, Sync: kernelSync}
 }
 
 func bootTime() time.Duration {
@@ -36,10 +55,16 @@ func bootTime() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// synced asks adjtimex(2), which needs no privilege to read.
-func synced() bool {
+// kernelSync asks adjtimex(2), which needs no privilege to read.
+func kernelSync() Sync {
 	state, err := unix.Adjtimex(new(unix.Timex))
-	return err == nil && state != unix.TIME_ERROR
+	switch {
+	case err != nil:
+		return SyncUnknown
+	case state == unix.TIME_ERROR:
+		return Unsynced
+	}
+	return Synced
 }
 
 // A clock judges the time before anything is recorded with it: one event that
@@ -71,18 +96,15 @@ func (c *clock) now(last time.Time) (time.Time, policy.Clock) {
 	return at, policy.SaneClock
 }
 
-// observe compares realtime with boottime since the last look. A jump stays
-// until the kernel says that the clock is disciplined, or an officer's act
-// accepts the time.
+// observe compares realtime with boottime since it was last accepted. A jump
+// stays until the clock has come back, the kernel says that it is disciplined,
+// or an officer's act accepts the time.
 func (c *clock) observe(at time.Time) {
 	offset := time.Duration(at.UnixNano()) - c.from.Boot()
-	if c.known && offset-c.offset > maxJump {
-		c.jumped = true
+	c.jumped = c.known && offset-c.offset > maxJump && c.from.Sync() != Synced
+	if !c.jumped {
+		c.offset, c.known = offset, true
 	}
-	if c.jumped && !c.from.Synced() {
-		return
-	}
-	c.offset, c.known, c.jumped = offset, true, false
 }
 
 // recording is the time for the field recorded: none while the clock cannot be
@@ -102,17 +124,12 @@ func (c *clock) recording() time.Time {
 func (c *clock) accept() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known, c.jumped = false, false
+	c.known = false
 	c.observe(c.from.Real())
 }
 
 // syncState is the event's field clock.
-func (c *clock) syncState() string {
-	if c.from.Synced() {
-		return "synced"
-	}
-	return "unsynced"
-}
+func (c *clock) syncState() string { return c.from.Sync().String() }
 
 var clockNames = map[policy.Clock]string{
 	policy.SaneClock: "sane", policy.BehindClock: "behind", policy.JumpedClock: "jumped",

@@ -298,7 +298,16 @@ func TestClockTroubleRefusesBeforeAnythingIsRecorded(t *testing.T) {
 	if err := sign(); !errors.Is(err, protocol.ClockJumped) {
 		t.Errorf("2 min ahead: %v, want clock_jumped", err)
 	}
-	r.clock.sync(true)
+	r.clock.jump(-2 * time.Minute)
+	if err := sign(); err != nil {
+		t.Errorf("the clock came back: %v", err)
+	}
+	r.clock.jump(2 * time.Minute)
+	r.clock.sync(Unsynced)
+	if err := sign(); !errors.Is(err, protocol.ClockJumped) {
+		t.Errorf("2 min ahead, not synchronised: %v, want clock_jumped", err)
+	}
+	r.clock.sync(Synced)
 	if err := sign(); err != nil {
 		t.Errorf("kernel says synchronised: %v", err)
 	}

@@ -17,7 +17,7 @@ func (s *Server) getStatus(visit) (any, *protocol.Error) {
 	cond := s.condition()
 	out := admin.Status{
 		Mode: cond.mode.String(), Reason: cond.reason, Mend: cond.mend, Name: s.name, Version: s.version, PID: os.Getpid(),
-		Started: s.started.UTC(), Now: s.sources.Real().UTC(), Clock: clockName(policy.UnknownClock), Synced: s.sources.Synced(),
+		Started: s.started.UTC(), Now: s.sources.Real().UTC(), Clock: clockName(policy.UnknownClock), Sync: s.sources.Sync().String(),
 		Entries: []admin.Count{}, Tokens: s.tokenList(), Warnings: s.warningList(),
 	}
 	if a := s.appliance(); a != nil {

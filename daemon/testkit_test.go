@@ -30,7 +30,7 @@ type testClock struct {
 	mu     sync.Mutex
 	ahead  time.Duration // of realtime
 	boot   time.Duration // both clocks
-	synced bool
+	synced Sync
 	start  time.Time
 }
 
@@ -44,7 +44,7 @@ func (c *testClock) sources() Sources {
 			defer c.mu.Unlock()
 			return time.Since(c.start) + c.boot
 		},
-		Synced: func() bool {
+		Sync: func() Sync {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			return c.synced
@@ -72,8 +72,8 @@ func (c *testClock) pass(d time.Duration) {
 	c.boot += d
 }
 
-func (c *testClock) sync(good bool) {
+func (c *testClock) sync(now Sync) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.synced = good
+	c.synced = now
 }

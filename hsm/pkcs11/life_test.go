@@ -1,9 +1,8 @@
 package pkcs11_test
 
 import (
-	"bytes"
-	"runtime/pprof"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -18,9 +17,7 @@ import (
 func (r *rig) settle() {
 	r.Helper()
 	r.eventually("end of the driver's goroutines", func() bool {
-		var dump bytes.Buffer
-		pprof.Lookup("goroutine").WriteTo(&dump, 2)
-		return !bytes.Contains(dump.Bytes(), []byte("signet/hsm/pkcs11.(*"))
+		return !strings.Contains(goroutines(), "signet/hsm/pkcs11.(*")
 	})
 }
 
@@ -134,7 +131,7 @@ func TestURIThatNamesTwoTokensIsRefused(t *testing.T) {
 	}
 	r.config.Tokens[0].URI = hsm.URI{Manufacturer: "SoftHSM project"}
 	s := r.await(r.open(), hsm.StateDown)
-	if !bytes.Contains([]byte(s.LastError), []byte("names 2 tokens")) {
+	if !strings.Contains(s.LastError, "names 2 tokens") {
 		t.Errorf("status %+v: want both tokens named", s)
 	}
 	r.wantLogins(0)

@@ -18,7 +18,7 @@ func mend(token string, err error) string {
 	case hsm.ClassMismatch:
 		return "Make the token's uri in signetd.toml name one token only, for instance by serial=, then restart signetd."
 	case hsm.ClassAbsent:
-		return fmt.Sprintf("Connect or initialise the token, or correct its uri in signetd.toml; a module with other tokens in use may see it only after: signetctl token reload %s", token)
+		return "Connect or initialise the token, or correct its uri in signetd.toml; a module with other tokens in use may see it only after: systemctl restart signetd"
 	case hsm.ClassUnavailable:
 		return "Mend what the error names; signetd tries again by itself. A changed signetd.toml needs: systemctl restart signetd"
 	case hsm.ClassDeadline:

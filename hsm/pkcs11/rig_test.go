@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -93,10 +94,17 @@ func (r *rig) open() *pkcs11.Driver {
 	r.Cleanup(func() {
 		r.token.Control(r) // lets go of what hangs
 		if err := d.Close(); err != nil {
-			r.Error(err)
+			r.Errorf("%v\n%s", err, goroutines())
 		}
 	})
 	return d
+}
+
+// goroutines says where everybody is.
+func goroutines() string {
+	var dump strings.Builder
+	pprof.Lookup("goroutine").WriteTo(&dump, 2)
+	return dump.String()
 }
 
 // up opens the driver and waits until its first token is up.

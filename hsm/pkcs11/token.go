@@ -75,7 +75,7 @@ func (t *token) supervise() {
 			if time.Since(born) > steady {
 				atOnce, n = true, 1
 			}
-			again, atOnce = atOnce && classOf(err) != hsm.ClassPIN, false
+			again, atOnce = atOnce && classOf(err) != hsm.ClassPIN && !t.closing(), false
 		}
 		t.lost(err)
 		if again {

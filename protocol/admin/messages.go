@@ -38,8 +38,8 @@ type Status struct {
 	PID        int       `json:"pid"`
 	Started    time.Time `json:"started"`
 	Now        time.Time `json:"now"`
-	Clock      string    `json:"clock"`  // sane behind jumped unknown
-	Synced     bool      `json:"synced"` // the kernel's word on its clock
+	Clock      string    `json:"clock"` // sane behind jumped unknown
+	Sync       string    `json:"sync"`  // the kernel's word on its clock: synced unsynced unknown
 	Events     uint64    `json:"events"`
 	Root       string    `json:"root,omitempty"`
 	Entries    []Count   `json:"entries"` // by status

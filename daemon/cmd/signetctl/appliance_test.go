@@ -60,7 +60,7 @@ func newAppliance(t *testing.T) *appliance {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	a := &appliance{t: t, dir: dir, fault: map[string]*protocol.Error{}, answer: map[string]any{
 		admin.PathActContext: admin.ActContext{Appliance: applianceID, Name: "box", LogSize: 3, LogRoot: strings.Repeat("ab", 32), Now: applianceTime},
-		admin.PathStatus:     admin.Status{Mode: "serving", Name: "box", Appliance: applianceID, Clock: "sane", Synced: true},
+		admin.PathStatus:     admin.Status{Mode: "serving", Name: "box", Appliance: applianceID, Clock: "sane", Sync: "synced"},
 		admin.PathTokens:     admin.Tokens{Tokens: []admin.Token{{Name: "seals", State: "up", Open: 8, Configured: 8, Module: "soft"}}},
 		admin.PathEntries:    admin.Entries{Entries: []admin.Entry{{ID: "contract", Class: "key", Status: "active", KeyType: "SM2"}, {ID: "official", Class: "seal", Status: "pending"}}},
 	}}

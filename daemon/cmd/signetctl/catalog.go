@@ -316,6 +316,7 @@ var (
 	msgDaemon           = text{"version %s, pid %d, started %s", "版本 %s，进程 %d，启动于 %s"}
 	msgSynced           = text{"synchronised", "已同步"}
 	msgUnsynced         = text{"not synchronised", "未同步"}
+	msgSyncUnknown      = text{"synchronisation not known", "同步状态未知"}
 	msgNoTokens         = text{"signetd.toml names no tokens", "signetd.toml 中没有令牌"}
 	msgNotForProduction = text{"not for production", "不得用于生产"}
 	msgNotPinned        = text{"module not pinned (sha256)", "接口库未校验（sha256）"}

@@ -77,14 +77,15 @@ func cause(err error) string {
 }
 
 // groupNow is the group that the socket has, or the one it is shipped with if
-// that cannot be told.
+// that cannot be told or is root's: so a socket is for the moment between its
+// making and its being given to the group.
 func (e endpoint) groupNow() string {
 	info, err := os.Stat(e.path)
 	if err != nil {
 		return e.group
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
+	if !ok || stat.Gid == 0 {
 		return e.group
 	}
 	g, err := user.LookupGroupId(strconv.FormatUint(uint64(stat.Gid), 10))

@@ -75,9 +75,12 @@ func (p *program) counts(counts []admin.Count) string {
 
 func (p *program) clockState(s admin.Status) screen.Cell {
 	cell := p.word(s.Clock)
-	synced := msgUnsynced
-	if s.Synced {
+	synced := msgSyncUnknown
+	switch s.Sync {
+	case "synced":
 		synced = msgSynced
+	case "unsynced":
+		synced = msgUnsynced
 	}
 	cell.Text = fmt.Sprintf("%s, %s, %s", clock(s.Now), cell.Text, p.tr(synced))
 	return cell

@@ -19,38 +19,38 @@ import (
 )
 
 // start opens everything in the order in which it depends on each other and
-// serves until ctx ends.
+// serves until ctx ends. What can keep the daemon from running comes before
+// the modules: once they are open a login may be under way, and to end then
+// would leave its PIN latched.
 func start(ctx context.Context, config firmwareconfig.Config, journal *systemd.Journal) error {
-	if os.Geteuid() == 0 || os.Getuid() == 0 {
-		return environmentError{daemon.ErrRoot} // before a vendor's library is loaded
-	}
 	groups, err := resolveGroups(config.Groups)
 	if err != nil {
 		return environmentError{err}
 	}
-	latches := filepath.Join(config.State, "pin-latch")
-	if err := os.MkdirAll(latches, 0o700); err != nil {
-		return environmentError{fmt.Errorf("making the directory of PIN latches: %w", err)}
-	}
-	var server atomic.Pointer[daemon.Server]
-	changed := func() {
-		if s := server.Load(); s != nil {
-			s.TokensChanged()
-		}
-	}
-	drivers, err := openModules(config, latches, changed)
+	lock, err := daemon.Claim(config.State, config.Runtime)
 	if err != nil {
-		return err
+		return environmentError{err}
 	}
-	s, err := daemon.New(options(config, groups, drivers, journal))
-	if err != nil {
-		return environmentError{errors.Join(err, closeAll(drivers))}
-	}
-	server.Store(s)
 	sockets, err := listeners(config.Sockets, groups)
 	if err != nil {
 		return environmentError{err}
 	}
+	var server atomic.Pointer[daemon.Server]
+	drivers, err := openModules(config, func() {
+		if s := server.Load(); s != nil {
+			s.TokensChanged()
+		}
+	})
+	if err != nil {
+		return environmentError{err}
+	}
+	o := options(config, groups, drivers, journal)
+	o.Lock = lock
+	s, err := daemon.New(o)
+	if err != nil {
+		return environmentError{errors.Join(err, closeAll(drivers))}
+	}
+	server.Store(s)
 	return s.Run(ctx, sockets)
 }
 
@@ -130,7 +130,11 @@ func checkModules(config firmwareconfig.Config) error {
 	return errors.Join(errs...)
 }
 
-func openModules(config firmwareconfig.Config, latches string, changed func()) ([]hsm.Driver, error) {
+func openModules(config firmwareconfig.Config, changed func()) ([]hsm.Driver, error) {
+	latches := filepath.Join(config.State, "pin-latch")
+	if err := os.MkdirAll(latches, 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of PIN latches: %w", err)
+	}
 	var drivers []hsm.Driver
 	for _, m := range config.Modules {
 		c, err := moduleConfig(m, latches, changed)

@@ -90,7 +90,7 @@ type Event struct {
 	Kind     Kind   `json:"kind"`
 	Decided  *Time  `json:"decided,omitempty"` // the time Decide used
 	Recorded Time   `json:"recorded"`          // set by the committer, never before the last one
-	Clock    string `json:"clock,omitempty"`   // synced or unsynced, as the kernel says
+	Clock    string `json:"clock,omitempty"`   // synced, unsynced or unknown, as the kernel says
 
 	// Who asked, as the kernel told at connect.
 	UID  *uint32  `json:"uid,omitempty"`
