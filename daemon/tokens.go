@@ -159,6 +159,8 @@ func hsmError(err error) *protocol.Error {
 		return protocol.NewError(protocol.KeyMismatch, "the key on the token is not the register's, or not the only one")
 	case hsm.ClassBusy, hsm.ClassDeadline:
 		return protocol.NewError(protocol.DeadlineExceeded, "no session of the token was free, or none answered, before the deadline")
+	case hsm.ClassDevice, hsm.ClassSession, hsm.ClassHandle, hsm.ClassLogin:
+		return protocol.NewError(protocol.HSMFailed, "the token failed while it was asked; another try may find it mended")
 	case hsm.ClassUnknown:
 		return protocol.NewError(protocol.Internal, "")
 	}

@@ -8,12 +8,17 @@ import (
 
 	"signet/protocol"
 	"signet/protocol/client"
+	"signet/testsoftHSM/stage"
 )
+
+// callerUIDs are those that the policy names: two callers may have one uid.
+// stage.OtherUID is not among them, since it is in no policy by definition.
+var callerUIDs = []uint32{stage.CallerUID, stage.CallerUID + 2}
 
 // A caller is a document system: a uid with one connection.
 type caller struct {
 	index      int
-	uid        int
+	uid        uint32
 	random     *rand.Rand
 	client     *client.Client
 	requests   int                   // made in all, for request_id
@@ -24,7 +29,7 @@ type caller struct {
 // A note is one signature as its caller received it.
 type note struct {
 	caller    int
-	uid       int
+	uid       uint32
 	event     uint64
 	leaf      [32]byte
 	signature []byte
@@ -36,15 +41,15 @@ type note struct {
 func (n note) requestID() string { return n.request.GetRequestId() }
 
 func newCaller(index int, seed uint64) *caller {
-	return &caller{index: index, uid: callerUID + index%callerUIDs, random: rand.New(rand.NewPCG(seed, uint64(100+index)))}
+	return &caller{index: index, uid: callerUIDs[index%len(callerUIDs)], random: rand.New(rand.NewPCG(seed, uint64(100+index)))}
 }
 
 // connect takes a new connection in place of the one that was lost.
-func (c *caller) connect(ctx context.Context, a *appliance) (err error) {
+func (c *caller) connect(ctx context.Context, socket string) (err error) {
 	if c.client != nil {
 		c.client.Close()
 	}
-	as(c.uid, []int{clientsGID}, func() { c.client, err = client.Dial(ctx, a.socket("sign")) })
+	c.client, err = stage.DialAs(ctx, c.uid, []uint32{stage.ClientsGID}, socket)
 	return err
 }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"signet/testsoftHSM/stage"
 )
 
 // A result is what a campaign has seen.
@@ -42,51 +44,85 @@ const callers = 8
 // the latest.
 const latestKill = 60 * time.Millisecond
 
-// campaign puts up an appliance and kills its daemon. It ends early when
-// something is wrong.
-func campaign(ctx context.Context, b build, kills int, seed uint64, out io.Writer) (result, error) {
-	dir, err := os.MkdirTemp("/tmp", "signet-crash-") // short: a socket path has 107 bytes
+// patience bounds the wait for an answer. It is reached only by a fault.
+const patience = 30 * time.Second
+
+// campaign puts up an appliance of programs with that build tag and kills its
+// daemon. It ends early when something is wrong.
+func campaign(ctx context.Context, tag string, kills int, seed uint64, out io.Writer) (done result, err error) {
+	s, err := newStage(ctx, tag)
 	if err != nil {
 		return result{}, err
 	}
-	defer os.RemoveAll(dir)
-	a, err := newAppliance(ctx, dir, b)
+	defer func() { err = errors.Join(err, s.Close()) }()
+	c := newRounds(s, seed)
+	if err := c.run(ctx, kills, out); err != nil {
+		said, unread := s.Said() // goes with the stage
+		return result{}, errors.Join(fmt.Errorf("after %d kills: %w\nsignetd said:\n%s", c.kills, err, said), unread)
+	}
+	return c.result, nil
+}
+
+func newStage(ctx context.Context, tag string) (*stage.Stage, error) {
+	bin, err := os.MkdirTemp("", "signet-crash-")
 	if err != nil {
-		return result{}, err
+		return nil, err
 	}
-	defer a.kill()
-	if err := a.start(ctx); err != nil {
-		return result{}, err
+	defer os.RemoveAll(bin)
+	if err := stage.Build(ctx, bin, tag); err != nil {
+		return nil, err
 	}
-	if err := initialise(ctx, a); err != nil {
-		return result{}, fmt.Errorf("initialising: %w", err)
-	}
-	c := &rounds{appliance: a, random: rand.New(rand.NewPCG(seed, 1)), log: newReplica()}
+	return stage.New(bin)
+}
+
+// rounds is a campaign on its way.
+type rounds struct {
+	result
+	*stage.Stage
+	random  *rand.Rand
+	auditor auditor
+	callers []*caller
+	log     *replica
+	notes   []note // of all rounds
+}
+
+func newRounds(s *stage.Stage, seed uint64) *rounds {
+	c := &rounds{Stage: s, random: rand.New(rand.NewPCG(seed, 1)), auditor: newAuditor(s), log: newReplica()}
 	for i := range callers {
 		c.callers = append(c.callers, newCaller(i, seed))
 	}
+	return c
+}
+
+// run is the whole campaign. Without an error, what it found is in result.
+func (c *rounds) run(ctx context.Context, kills int, out io.Writer) error {
+	if err := c.Start(ctx); err != nil {
+		return err
+	}
+	if err := initialise(ctx, c.Stage); err != nil {
+		return fmt.Errorf("initialising: %w", err)
+	}
 	for c.kills < kills && len(c.faults) == 0 {
 		if err := c.round(ctx); err != nil {
-			return result{}, fmt.Errorf("round %d: %w%s", c.kills, err, a.said())
+			return err
 		}
 		if c.kills%10 == 0 {
 			fmt.Fprintf(out, "crash: %d kills, %d answers, %d events\n", c.kills, c.acked, c.events)
 		}
 	}
 	if len(c.faults) > 0 {
-		return c.result, nil
+		return nil
 	}
-	return c.result, c.finish(ctx)
+	return c.finish(ctx)
 }
 
-// rounds is a campaign on its way.
-type rounds struct {
-	result
-	*appliance
-	random  *rand.Rand
-	callers []*caller
-	log     *replica
-	notes   []note // of all rounds
+// restart starts the daemon anew. It must find its store as it left it.
+func (c *rounds) restart(ctx context.Context) error {
+	if err := c.Start(ctx); err != nil {
+		return err
+	}
+	_, err := c.WaitMode(ctx, "serving")
+	return err
 }
 
 // round lets the callers sign, kills the daemon, starts it anew and compares.
@@ -96,7 +132,7 @@ func (c *rounds) round(ctx context.Context) error {
 		return err
 	}
 	c.kills++
-	if err := c.start(ctx); err != nil {
+	if err := c.restart(ctx); err != nil {
 		return err
 	}
 	if err := c.compare(ctx, fresh); err != nil || len(c.faults) > 0 {
@@ -114,7 +150,7 @@ func (c *rounds) signUntilKilled(ctx context.Context) ([]note, error) {
 	first := make(chan struct{}, callers)
 	ended := make(chan error, callers)
 	for _, caller := range c.callers {
-		if err := caller.connect(ctx, c.appliance); err != nil {
+		if err := caller.connect(ctx, c.Socket("sign")); err != nil {
 			return nil, err
 		}
 	}
@@ -122,8 +158,8 @@ func (c *rounds) signUntilKilled(ctx context.Context) ([]note, error) {
 		go func() { ended <- caller.signUntilLost(ctx, first) }()
 	}
 	err := c.awaitMoment(ctx, first, ended)
-	c.kill()
-	if err != nil {
+	// A daemon that ended by itself cannot be killed: that is a fault, too.
+	if err := errors.Join(err, c.Kill()); err != nil {
 		return nil, err
 	}
 	var fresh []note
@@ -194,7 +230,7 @@ func (c *rounds) finish(ctx context.Context) error {
 	if err := c.stop(); err != nil {
 		return err
 	}
-	if err := c.start(ctx); err != nil {
+	if err := c.restart(ctx); err != nil {
 		return err
 	}
 	c.log = newReplica()
@@ -202,4 +238,12 @@ func (c *rounds) finish(ctx context.Context) error {
 		return err
 	}
 	return c.stop()
+}
+
+func (c *rounds) stop() error {
+	code, err := c.Stop()
+	if err == nil && code != 0 {
+		err = fmt.Errorf("signetd stopped with status %d", code)
+	}
+	return err
 }

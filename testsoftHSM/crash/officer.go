@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"time"
-
-	"github.com/emmansun/gmsm/sm3"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"signet/protocol"
-	"signet/protocol/admin"
-	"signet/protocol/canonical"
+	"signet/testsoftHSM/stage"
 )
 
 // An entry that the callers may use.
@@ -39,58 +37,32 @@ func valueOf(in *protocol.Input) []byte {
 
 const (
 	purpose    = "crash"
+	policyFile = "crash.toml" // in the directory of the stage
 	policyText = "callers = { users = [%d, %d] }\noperations = [\"digest\"]\nalgorithms = [\"SM2-SM3\", \"ECDSA-P256-SHA256\"]\npurposes = [\"crash\"]\n"
 )
 
-// An act as protocol/openapi.yaml has it.
-type act struct {
-	V          int    `json:"v"`
-	Appliance  string `json:"appliance"`
-	Kind       string `json:"kind"`
-	Target     string `json:"target"`
-	ContentSHA string `json:"content_sha"`
-	Nonce      string `json:"nonce"`
-	NotAfter   string `json:"not_after"`
-	LogSize    uint64 `json:"log_size"`
-	LogRoot    string `json:"log_root"`
-}
-
-// Contents of acts.
-type (
-	genesis struct {
-		Appliance  string `json:"appliance"`
-		Authority  string `json:"authority"`
-		Crypto     string `json:"crypto"`
-		Deployment string `json:"deployment"`
-	}
-	createKey struct {
-		Type  string `json:"type"`
-		Token string `json:"token"`
-	}
-	setPolicy struct {
-		Text string `json:"text"`
-	}
-	nothing struct{}
-)
-
 // initialise makes the appliance's store and the callers' entries.
-func initialise(ctx context.Context, a *appliance) error {
-	if err := submit(ctx, a, "init", "", genesis{applianceName, "development", "mixed", "owner"}); err != nil {
+func initialise(ctx context.Context, s *stage.Stage) error {
+	policy := fmt.Appendf(nil, policyText, callerUIDs[0], callerUIDs[1])
+	if err := os.WriteFile(filepath.Join(s.Dir, policyFile), policy, 0o644); err != nil {
 		return err
 	}
-	if err := a.awaitMode(ctx, "serving"); err != nil {
+	if _, err := s.WaitMode(ctx, "uninitialised"); err != nil {
+		return err
+	}
+	if err := signetctl(ctx, s, "init", "--crypto", "mixed"); err != nil {
+		return err
+	}
+	if _, err := s.WaitMode(ctx, "serving"); err != nil {
 		return err
 	}
 	for _, e := range entries {
-		for _, step := range []struct {
-			kind    string
-			content any
-		}{
-			{"key.create", createKey{e.keyType, "seals"}},
-			{"policy.set", setPolicy{fmt.Sprintf(policyText, callerUID, callerUID+1)}},
-			{"entry.activate", nothing{}},
+		for _, verb := range [][]string{
+			{"key", "create", e.id, "--token", stage.TokenName, "--type", e.keyType},
+			{"policy", "set", e.id, policyFile},
+			{"key", "activate", e.id},
 		} {
-			if err := submit(ctx, a, step.kind, e.id, step.content); err != nil {
+			if err := signetctl(ctx, s, verb...); err != nil {
 				return err
 			}
 		}
@@ -98,27 +70,11 @@ func initialise(ctx context.Context, a *appliance) error {
 	return nil
 }
 
-func submit(ctx context.Context, a *appliance, kind, target string, content any) error {
-	data, err := canonical.Marshal(content)
-	if err != nil {
-		return err
-	}
-	around, err := a.officer.ActContext(ctx)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", kind, target, err)
-	}
-	sum := sm3.Sum(data)
-	var nonce [16]byte
-	rand.Read(nonce[:])
-	raw, err := canonical.Marshal(act{
-		V: 1, Appliance: around.Appliance, Kind: kind, Target: target, ContentSHA: hexOf(sum[:]), Nonce: hexOf(nonce[:]),
-		NotAfter: time.Now().Add(time.Hour).UTC().Format(time.RFC3339), LogSize: around.LogSize, LogRoot: around.LogRoot,
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := a.officer.Submit(ctx, admin.ActRequest{Act: string(raw), Content: string(data)}); err != nil {
-		return fmt.Errorf("%s %s: %w", kind, target, err)
+// signetctl runs a verb as an administrator.
+func signetctl(ctx context.Context, s *stage.Stage, verb ...string) error {
+	cmd := s.Command(ctx, stage.AdminUID, []uint32{stage.AdminGID}, "signetctl", verb...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("signetctl %s: %w\n%s", strings.Join(verb, " "), err, out)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ const (
 func (c *rounds) repeat(ctx context.Context, fresh []note) error {
 	again := append(c.choose(fresh, repeatFresh), c.choose(c.notes, repeatOld)...)
 	for _, caller := range c.callers {
-		if err := caller.connect(ctx, c.appliance); err != nil {
+		if err := caller.connect(ctx, c.Socket("sign")); err != nil {
 			return err
 		}
 	}

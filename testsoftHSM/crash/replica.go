@@ -8,8 +8,6 @@ import (
 
 	"github.com/emmansun/gmsm/sm3"
 	"github.com/transparency-dev/merkle/compact"
-
-	"signet/protocol/admin"
 )
 
 // A replica is the log as it was read from audit.sock, with a tree of its own
@@ -49,9 +47,9 @@ func hash(prefix byte, parts ...[]byte) []byte {
 // follow reads what the log has beyond the replica, until the two have one
 // size, and then holds the roots against each other: that the daemon's root
 // fits proves the lines of earlier rounds, too. It returns the size.
-func (r *replica) follow(ctx context.Context, auditor *admin.Client) (uint64, error) {
+func (r *replica) follow(ctx context.Context, auditor auditor) (uint64, error) {
 	for {
-		page, err := auditor.Events(ctx, r.tree.End(), admin.MaxEvents)
+		page, err := auditor.events(ctx, r.tree.End())
 		if err != nil {
 			return 0, fmt.Errorf("reading the log: %w", err)
 		}

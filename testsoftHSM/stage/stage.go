@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +51,7 @@ type Stage struct {
 
 	daemon *exec.Cmd
 	exited chan error
+	logged int64 // bytes of signetd.log from before the newest start
 }
 
 // ErrNotRoot is returned by New without root.
@@ -191,6 +193,9 @@ func (s *Stage) Start(ctx context.Context) error {
 		return fmt.Errorf("starting signetd: %w", err)
 	}
 	defer log.Close()
+	if s.logged, err = log.Seek(0, io.SeekEnd); err != nil {
+		return fmt.Errorf("starting signetd: %w", err)
+	}
 	cmd := s.Command(context.WithoutCancel(ctx), DaemonUID, []uint32{ClientsGID, AdminGID, AuditGID}, "signetd", "-config", s.Config)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
@@ -235,6 +240,15 @@ func contains(list []string, s string) bool {
 		}
 	}
 	return false
+}
+
+// Said is what the daemon has written since it was started last.
+func (s *Stage) Said() (string, error) {
+	text, err := os.ReadFile(s.path("signetd.log"))
+	if err != nil {
+		return "", fmt.Errorf("reading what signetd said: %w", err)
+	}
+	return string(text[min(s.logged, int64(len(text))):]), nil
 }
 
 // PID is the daemon's.
