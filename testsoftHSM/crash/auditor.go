@@ -37,5 +37,6 @@ func (a auditor) events(ctx context.Context, from uint64) (page admin.Events, er
 	if answer.StatusCode != http.StatusOK {
 		return page, fmt.Errorf("%s: %s", answer.Status, body)
 	}
-	return page, json.Unmarshal(body, &page)
+	err = json.Unmarshal(body, &page)
+	return page, err
 }

@@ -7,41 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 
-	"signet/protocol"
 	"signet/testsoftHSM/stage"
 )
 
-// An entry that the callers may use.
-type entry struct {
-	id        string
-	keyType   string
-	algorithm protocol.Algorithm
-	input     func([]byte) *protocol.Input
-}
-
-var entries = []entry{
-	{"sm2", "SM2", protocol.Algorithm_SM2_SM3, func(e []byte) *protocol.Input {
-		return &protocol.Input{Value: &protocol.Input_Sm2E{Sm2E: e}}
-	}},
-	{"p256", "EC-P256", protocol.Algorithm_ECDSA_P256_SHA256, func(digest []byte) *protocol.Input {
-		return &protocol.Input{Value: &protocol.Input_Digest{Digest: digest}}
-	}},
-}
-
-func valueOf(in *protocol.Input) []byte {
-	if e := in.GetSm2E(); e != nil {
-		return e
-	}
-	return in.GetDigest()
-}
-
 const (
-	purpose    = "crash"
 	policyFile = "crash.toml" // in the directory of the stage
 	policyText = "callers = { users = [%d, %d] }\noperations = [\"digest\"]\nalgorithms = [\"SM2-SM3\", \"ECDSA-P256-SHA256\"]\npurposes = [\"crash\"]\n"
 )
 
-// initialise makes the appliance's store and the callers' entries.
+// initialise makes the store and the entries, as an administrator does.
 func initialise(ctx context.Context, s *stage.Stage) error {
 	policy := fmt.Appendf(nil, policyText, callerUIDs[0], callerUIDs[1])
 	if err := os.WriteFile(filepath.Join(s.Dir, policyFile), policy, 0o644); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -41,6 +42,31 @@ func pinPath(t firmwareconfig.Token) (string, error) {
 	return filepath.Join(dir, t.PINCredential), nil
 }
 
+// checkPINFiles refuses to start beside a PIN that others can read: it is no
+// secret any more. One that is missing is the token's fault, and may come.
+func checkPINFiles(config firmwareconfig.Config) error {
+	var errs []error
+	for _, m := range config.Modules {
+		for _, t := range m.Tokens {
+			path, err := pinPath(t)
+			if err != nil {
+				continue
+			}
+			if info, err := os.Stat(path); err == nil {
+				errs = append(errs, checkPINMode(path, info))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkPINMode(path string, info fs.FileInfo) error {
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return fmt.Errorf("PIN file %s has mode %v: want a file of mode 0400 or 0600", path, info.Mode())
+}
+
 func readPIN(path string) (pin hsm.Secret, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -51,8 +77,8 @@ func readPIN(path string) (pin hsm.Secret, err error) {
 	if err != nil {
 		return hsm.Secret{}, fmt.Errorf("reading PIN: %w", err)
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return hsm.Secret{}, fmt.Errorf("PIN file %s has mode %v: want a file of mode 0400 or 0600", path, info.Mode())
+	if err := checkPINMode(path, info); err != nil {
+		return hsm.Secret{}, err
 	}
 	buf := make([]byte, maxPIN+2)
 	defer clear(buf)

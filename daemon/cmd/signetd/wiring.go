@@ -27,6 +27,9 @@ func start(ctx context.Context, config firmwareconfig.Config, journal *systemd.J
 	if err != nil {
 		return environmentError{err}
 	}
+	if err := checkPINFiles(config); err != nil {
+		return environmentError{err}
+	}
 	lock, err := daemon.Claim(config.State, config.Runtime)
 	if err != nil {
 		return environmentError{err}
