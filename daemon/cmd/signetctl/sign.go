@@ -105,6 +105,12 @@ func (s *signing) check() error {
 	if given != 1 {
 		return usage(msgOneInput)
 	}
+	if _, err := unhex("sm2-e", s.sm2E); err != nil {
+		return err
+	}
+	if _, err := unhex("digest", s.digest); err != nil {
+		return err
+	}
 	if _, err := s.named(); err != nil {
 		return err
 	}
