@@ -63,9 +63,9 @@ set_faults() {
 # restart for that.
 officer_clears_the_latch() {
     local pid
-    set_faults 'C_Login=0xA0*1' # the first of each process; it does not reach the token
+    set_faults 'C_Login=0xA0*1' # the first of each process
     trap 'set_faults ""' EXIT
-    latched_after_restart 0
+    latched_after_restart 1
     set_faults ''
     latched_after_restart 0
     pid=$(property MainPID)
