@@ -204,8 +204,10 @@ func (a *appliance) commitAct(sub submission, p *procedure) (outcome, error) {
 	e.Result, e.Count = audit.Allowed, p.signs
 	c := &store.Commit{Events: []*audit.Event{e}, Change: &change}
 	if err := a.store.Record(c); err != nil {
+		a.troubles.record(err.Error())
 		return outcome{}, err
 	}
+	a.troubles.record("")
 	if p.after != nil {
 		p.after()
 	}
@@ -234,12 +236,11 @@ func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol
 	e.Refuse(answer.Name, ruleAct)
 	e.Count = signs
 	answer = a.refuse(refusal{sub.who.UID, e.Entry, ruleAct + "." + string(sub.act.Kind), answer.Name}, e, nil, answer)
-	event := uint64(0)
-	if answer.Event != nil {
-		event = *answer.Event
+	fields := []systemd.Field{systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Reason(answer.Name)}
+	if answer.Event != nil { // none where the store could not take it
+		fields = append(fields, systemd.Event(*answer.Event))
 	}
-	a.journal.Send(systemd.ActRefused, fmt.Sprintf("act %s on %s was refused: %s", sub.act.Kind, sub.on(), answer.Name), systemd.Act(string(sub.act.Kind)),
-		systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Reason(answer.Name), systemd.Event(event))
+	a.journal.Send(systemd.ActRefused, fmt.Sprintf("act %s on %s was refused: %s", sub.act.Kind, sub.on(), answer.Name), fields...)
 	return answer
 }
 

@@ -17,16 +17,17 @@ import (
 // An appliance is what signs once its store is open: register, log and
 // tokens together. There is none in the modes that have no store.
 type appliance struct {
-	id      string
-	genesis authority.Genesis
-	store   *store.Store
-	book    *book
-	clock   *clock
-	ledger  *ledger
-	flights *flights
-	tokens  *tokens
-	summary *summary
-	journal *systemd.Journal
+	id       string
+	genesis  authority.Genesis
+	store    *store.Store
+	book     *book
+	clock    *clock
+	ledger   *ledger
+	flights  *flights
+	tokens   *tokens
+	summary  *summary
+	troubles *troubles
+	journal  *systemd.Journal
 
 	acts sync.Mutex // held while an act is judged and recorded: acts follow one another
 }
@@ -55,7 +56,8 @@ func (a *appliance) instant() policy.Instant {
 
 // refuse records a refusal, or counts it if the same one was recorded in this
 // minute, and returns the answer with the index of the event.
-func (a *appliance) refuse(r refusal, e *audit.Event, private map[string]audit.Private, answer *protocol.Error) *protocol.Error {
+// The journal is told of the first, with the fields more.
+func (a *appliance) refuse(r refusal, e *audit.Event, private map[string]audit.Private, answer *protocol.Error, more ...systemd.Field) *protocol.Error {
 	t, first, due := a.ledger.enter(r, a.clock.from.Real())
 	if due != nil {
 		a.recordCounted(*due)
@@ -72,8 +74,9 @@ func (a *appliance) refuse(r refusal, e *audit.Event, private map[string]audit.P
 	}
 	t.settle(c.Receipts[0].Event)
 	answer.Event = &c.Receipts[0].Event
-	a.journal.Send(systemd.Refusals, fmt.Sprintf("refused: %s (%s)", r.reason, r.rule), systemd.UID(r.uid),
-		systemd.Entry(r.entry), systemd.Rule(r.rule), systemd.Reason(r.reason), systemd.Event(c.Receipts[0].Event))
+	a.journal.Send(systemd.Refusals, fmt.Sprintf("refused: %s (%s)", r.reason, r.rule), append([]systemd.Field{systemd.UID(r.uid),
+		systemd.Entry(orNone(r.entry)), systemd.Rule(r.rule), systemd.Reason(r.reason), systemd.Count(1), systemd.Since(e.Recorded.Time()),
+		systemd.Event(c.Receipts[0].Event)}, more...)...)
 	return answer
 }
 

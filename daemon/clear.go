@@ -6,6 +6,7 @@ import (
 
 	"signet/daemon/internal/store"
 	"signet/protocol"
+	"signet/systemd"
 )
 
 // clearPoison carries out the act that ends mode poisoned. The store is
@@ -15,7 +16,8 @@ import (
 func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
 	s.initialising.Lock()
 	defer s.initialising.Unlock()
-	if cond := s.condition(); cond.mode != PoisonedMode {
+	cond := s.condition()
+	if cond.mode != PoisonedMode {
 		return outcome{}, protocol.NewError(protocol.Conflict, "mode is %v: there is nothing to clear", cond.mode)
 	}
 	if !sub.inAdmin {
@@ -23,15 +25,15 @@ func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
 	}
 	a, err := s.reopen()
 	if err != nil {
-		return outcome{}, s.stillPoisoned(err)
+		return outcome{}, s.stillPoisoned(cond, err)
 	}
 	done, err := a.clear(sub)
 	if err != nil {
 		answer := a.actError(err)
-		return outcome{}, s.stillPoisonedAs(answer, errors.Join(err, a.store.Close()))
+		return outcome{}, s.stillPoisonedAs(cond, answer, a.store.Close())
 	}
 	if err := unmarkPoison(s.runtimeDir); err != nil {
-		return outcome{}, s.stillPoisoned(errors.Join(err, a.store.Close()))
+		return outcome{}, s.stillPoisoned(cond, errors.Join(err, a.store.Close()))
 	}
 	s.adopt(a)
 	a.sayApplied(sub, done)
@@ -74,11 +76,17 @@ func (a *appliance) clear(sub submission) (outcome, error) {
 	return a.commitAct(sub, &procedure{change: func() (store.Change, error) { return store.Change{}, nil }})
 }
 
-func (s *Server) stillPoisoned(err error) *protocol.Error {
-	return s.stillPoisonedAs(protocol.NewError(protocol.Poisoned, "the store could not be opened: %s", err.Error()), err)
+// stillPoisoned leaves the mode as it was. A store that cannot be opened cannot
+// say who may clear it: a reboot then shows what is wrong with it.
+func (s *Server) stillPoisoned(cond condition, err error) *protocol.Error {
+	answer := protocol.NewError(protocol.Poisoned, "the store could not be opened: %s; mend that and run it again, or reboot: signetd then says what is wrong with the store", err.Error())
+	return s.stillPoisonedAs(cond, answer, nil)
 }
 
-func (s *Server) stillPoisonedAs(answer *protocol.Error, err error) *protocol.Error {
-	s.enter(poisonedCondition(err))
+func (s *Server) stillPoisonedAs(cond condition, answer *protocol.Error, err error) *protocol.Error {
+	if err != nil {
+		s.journal.Send(systemd.StoreFault, "letting go of the store", systemd.Cause(err))
+	}
+	s.enter(cond)
 	return answer
 }

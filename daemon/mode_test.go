@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -348,5 +349,73 @@ func TestStopRecordsItselfAndTheMarker(t *testing.T) {
 	e, _, err := s.Event(m.Size - 1)
 	if err != nil || e.Kind != "stop" {
 		t.Errorf("last event = %+v, %v, want stop", e, err)
+	}
+}
+
+// What is written to a file that has lost its name is lost with the process:
+// nothing may leave that stands nowhere else.
+func TestStoreRemovedUnderTheDaemonStopsSigning(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, r *rig){
+		"removed":  func(t *testing.T, r *rig) { mustDo(t, os.Rename(r.path("state", storeName), r.path("gone.db"))) },
+		"replaced": func(t *testing.T, r *rig) { replaceByCopy(t, r.path("state", storeName)) },
+		"its directory moved": func(t *testing.T, r *rig) {
+			mustDo(t, os.Rename(r.path("state"), r.path("gone")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startedRig(t)
+			r.entry("sm2", "SM2")
+			spoil(t, r)
+			if _, err := r.caller(callerUID).Sign(context.Background(), signRequest("sm2", algo.SM2SM3, 1)); !errors.Is(err, protocol.Poisoned) {
+				t.Errorf("sign: %v, want poisoned", err)
+			}
+			if s := r.status(); s.Mode != "poisoned" || !strings.Contains(s.Reason, "removed or replaced") {
+				t.Errorf("status = %s, %s", s.Mode, s.Reason)
+			}
+		})
+	}
+}
+
+func replaceByCopy(t testing.TB, path string) {
+	t.Helper()
+	copyFile(t, path, path+".copy")
+	mustDo(t, os.Rename(path+".copy", path))
+}
+
+func TestStartSaysHowTheLastRunEnded(t *testing.T) {
+	r := startedRig(t)
+	r.stop()
+	r.start()
+	r.waitMode(Serving)
+	if e := r.lastEvent(); e.Kind != "start" || e.Op != afterStop {
+		t.Errorf("start after a stop: %+v", e)
+	}
+	r.stop()
+	mustDo(t, os.Remove(r.path("state", markerName)))
+	r.start()
+	r.waitMode(Serving)
+	if e := r.lastEvent(); e.Op != withoutMark {
+		t.Errorf("start without a marker: %+v", e)
+	}
+	if s := r.status(); !slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, "marker.json was missing") }) {
+		t.Errorf("warnings = %q, want one of the marker", s.Warnings)
+	}
+}
+
+// Status tells that nothing is signed although every token is up.
+func TestStatusShowsWhyUsesFail(t *testing.T) {
+	r := startedRig(t)
+	r.entry("sm2", "SM2")
+	acct := r.server.appliance().book.find("sm2")
+	mustDo(t, r.server.tokens.byName["seals"].driver.Destroy(t.Context(), acct.key))
+	reply, err := r.caller(callerUID).Sign(context.Background(), signRequest("sm2", algo.SM2SM3, 1))
+	if err != nil || !errors.Is(reply.Results[0].GetError(), protocol.HSMUnavailable) {
+		t.Fatalf("sign with a key that is gone = %v, %v", reply, err)
+	}
+	if s := r.status(); !slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, "entry sm2: its last use failed") }) {
+		t.Errorf("warnings = %q", s.Warnings)
+	}
+	if !strings.Contains(r.journal.String(), "CAUSE=") {
+		t.Error("the journal does not say why")
 	}
 }

@@ -30,7 +30,7 @@ func (s *Server) start() {
 func (s *Server) openExisting() {
 	m, err := readMarker(s.stateDir)
 	if err != nil {
-		s.enterRecovery(err, mendRestore)
+		s.enterRecovery(err, s.cure(err))
 		return
 	}
 	if _, err := os.Lstat(s.storePath()); errors.Is(err, fs.ErrNotExist) {
@@ -38,7 +38,7 @@ func (s *Server) openExisting() {
 			s.enter(condition{Uninitialised, "this appliance has no store yet", "run: signetctl init --crypto gm (or mixed)"})
 			return
 		}
-		s.enterRecovery(errMissing, mendRestore)
+		s.enterRecovery(errMissing, s.cure(errMissing))
 		return
 	}
 	a, err := s.openAppliance(m)
@@ -46,17 +46,14 @@ func (s *Server) openExisting() {
 		s.enterFault(err)
 		return
 	}
-	if err := a.recordStart(); err != nil {
+	if err := a.recordStart(m != nil); err != nil {
 		s.enterFault(errors.Join(err, a.store.Close()))
 		return
 	}
 	s.adopt(a)
 }
 
-const (
-	mendRestore = "put the store back from a backup, or move the whole state directory away to begin anew; then restart signetd"
-	mendClear   = "find out why the disk failed; then an administrator runs: signetctl mode clear"
-)
+const mendClear = "find out why the disk failed; then an administrator runs: signetctl mode clear (a reboot ends this mode too)"
 
 func poisonedCondition(cause error) condition {
 	return condition{PoisonedMode, "a write to the store could not be made durable: " + cause.Error(), mendClear}
@@ -68,14 +65,7 @@ func (s *Server) enterFault(err error) {
 		s.poison(err)
 		return
 	}
-	mend := mendRestore
-	switch {
-	case errors.Is(err, store.ErrNewer):
-		mend = "install the version of signet that wrote it"
-	case errors.Is(err, store.ErrLocked):
-		mend = "end the program that holds the file (fuser -v names it), then restart signetd; the store itself is not at fault"
-	}
-	s.enterRecovery(err, mend)
+	s.enterRecovery(err, s.cure(err))
 }
 
 func (s *Server) enterRecovery(err error, mend string) {
@@ -105,14 +95,15 @@ func (s *Server) openAppliance(m *marker) (*appliance, error) {
 }
 
 func (s *Server) newAppliance(st *store.Store, m *marker) (*appliance, error) {
-	if m == nil {
-		s.warn("the store has no marker file beside it: made anew from the store; was the state directory copied?")
-	} else if err := m.check(st); err != nil {
+	if err := s.checkMarker(st, m); err != nil {
 		return nil, err
 	}
 	genesis, err := authority.ParseGenesis(st.Genesis())
 	if err != nil {
 		return nil, fmt.Errorf("%w: genesis: %w", store.ErrDamaged, err)
+	}
+	if genesis.Appliance != s.name {
+		s.warn(fmt.Sprintf("signetd.toml names the appliance %q; it was made as %q, and its log says so for ever", s.name, genesis.Appliance))
 	}
 	b, err := openBook(st)
 	if err != nil {
@@ -120,13 +111,43 @@ func (s *Server) newAppliance(st *store.Store, m *marker) (*appliance, error) {
 	}
 	return &appliance{
 		id: st.Appliance(), genesis: genesis, store: st, book: b, clock: s.clock, ledger: newLedger(),
-		flights: newFlights(), tokens: s.tokens, summary: newSummary(), journal: s.journal,
+		flights: newFlights(), tokens: s.tokens, summary: newSummary(), troubles: newTroubles(), journal: s.journal,
 	}, nil
 }
 
+// checkMarker judges the store by the marker, or by itself where there is
+// none. A marker is missing of itself only between the making of the store
+// and its first start; later it is an alarm, and the start event says so.
+func (s *Server) checkMarker(st *store.Store, m *marker) error {
+	if m != nil {
+		return m.check(st)
+	}
+	s.warn("marker.json was missing: nothing vouched for the age of the store; was it put back, or the directory copied?")
+	at := st.Position()
+	return st.Verify(at.Size, at.Root)
+}
+
+// How the last run ended, in the op of a start event. After an unclean end,
+// refusals that were counted in its last minute may be missing.
+const (
+	afterStop   = "clean"
+	afterCrash  = "unclean"
+	withoutMark = "unmarked" // the marker was missing: nothing vouched for the store's age
+)
+
 // recordStart makes the start the first thing that this process records.
-func (a *appliance) recordStart() error {
-	e := &audit.Event{Kind: audit.KindStart, Clock: a.clock.syncState()}
+func (a *appliance) recordStart(marked bool) error {
+	last, _, err := a.store.Event(a.store.Position().Size - 1)
+	if err != nil {
+		return err
+	}
+	e := &audit.Event{Kind: audit.KindStart, Clock: a.clock.syncState(), Op: afterCrash}
+	switch {
+	case !marked:
+		e.Op = withoutMark
+	case last.Kind == audit.KindStop:
+		e.Op = afterStop
+	}
 	return a.store.Record(&store.Commit{Events: []*audit.Event{e}})
 }
 

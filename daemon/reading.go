@@ -51,9 +51,16 @@ func (a *appliance) describe(out *admin.Status) {
 	counts := map[string]int{}
 	for _, acct := range a.book.all() {
 		counts[acct.entry.Status()]++
+		if token := acct.key.Token; a.tokens.byName[token] == nil {
+			out.Warnings = append(out.Warnings, "entry "+acct.entry.ID+": its token "+token+" is not in signetd.toml")
+		}
 		for _, stale := range acct.policy.Stale() {
 			out.Warnings = append(out.Warnings, "policy of "+acct.entry.ID+": "+stale.String())
 		}
+	}
+	out.Warnings = append(out.Warnings, a.troubles.list()...)
+	if why := a.troubles.recordTrouble(); why != "" && out.Reason == "" {
+		out.Reason, out.Mend = "nothing is signed, because nothing can be recorded: "+why, "make room on the file system of the state directory; signing goes on by itself"
 	}
 	for status, n := range counts {
 		out.Entries = append(out.Entries, admin.Count{Status: status, Count: n})
@@ -197,7 +204,7 @@ func (s *Server) getActContext(visit) (any, *protocol.Error) {
 func (s *Server) poisonedContext(out admin.ActContext) (any, *protocol.Error) {
 	m, err := readMarker(s.stateDir)
 	if err != nil || m == nil {
-		return nil, s.condition().refusal()
+		return nil, protocol.NewError(protocol.Poisoned, "without a marker no act can name this log: reboot, and signetd says what is wrong with the store")
 	}
 	out.Appliance, out.LogSize, out.LogRoot = m.Appliance, m.Size, m.Root
 	return out, nil

@@ -131,7 +131,7 @@ func checkDirs(dirs ...string) error {
 	for _, dir := range dirs {
 		info, err := os.Stat(dir)
 		if err != nil {
-			return fmt.Errorf("looking at directory: %w", err)
+			return fmt.Errorf("looking at directory: %w; make it for signetd's user (systemd-tmpfiles --create, or install -d -m 0700)", err)
 		}
 		if !info.IsDir() || info.Mode().Perm()&0o077 != 0 {
 			return fmt.Errorf("directory %s has mode %v: want a directory of mode 0700", dir, info.Mode())

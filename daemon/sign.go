@@ -315,9 +315,11 @@ func (u *use) record() *protocol.Error {
 	if len(signed) == 0 {
 		return nil
 	}
+	u.troubles.use(u.req.Entry, "")
 	if err := makeDurable(u.store, c); err != nil {
 		return u.storeFault(err)
 	}
+	u.troubles.record("")
 	for i, it := range signed {
 		if c.Overtaken {
 			it.refused = u.overtaken(c.Receipts[i].Event)
@@ -352,6 +354,7 @@ func (u *use) overtaken(event uint64) *protocol.Error {
 func (u *use) storeFault(err error) *protocol.Error {
 	if !errors.Is(err, store.ErrPoisoned) && !errors.Is(err, store.ErrClosed) {
 		u.journal.Send(systemd.StoreFault, "a signature was destroyed because it could not be recorded", systemd.Cause(err))
+		u.troubles.record(err.Error())
 	}
 	return storeError(err)
 }
@@ -363,6 +366,7 @@ func (u *use) recordFailures() {
 			continue
 		}
 		answer := hsmError(it.failed)
+		u.troubles.use(u.req.Entry, it.failed.Error())
 		if answer.Code == uint32(protocol.BadSignature) {
 			u.journal.Send(systemd.BadSignature, "a signature did not verify and was destroyed",
 				systemd.Entry(u.req.Entry), systemd.Token(u.account.key.Token))
@@ -372,7 +376,7 @@ func (u *use) recordFailures() {
 		}
 		u.describe(it)
 		it.event.Result, it.event.Reason, it.event.Rule = audit.Failed, answer.Name, ruleHSM
-		it.refused = u.refuse(refusal{u.who.UID, u.req.Entry, ruleHSM, answer.Name}, it.event, it.private, answer)
+		it.refused = u.refuse(refusal{u.who.UID, u.req.Entry, ruleHSM, answer.Name}, it.event, it.private, answer, systemd.Cause(it.failed))
 	}
 }
 

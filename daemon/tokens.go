@@ -142,6 +142,9 @@ func (t *tokens) close() error {
 // driver's own longest pause is not much more.
 const hsmRetry = 5 * time.Second
 
+// absentRetry is the same for what does not come back by itself.
+const absentRetry = 5 * time.Minute
+
 // hsmError is what a caller is told of a fault of the HSM. Details are for
 // the journal.
 func hsmError(err error) *protocol.Error {
@@ -163,6 +166,8 @@ func hsmError(err error) *protocol.Error {
 		return protocol.NewError(protocol.HSMFailed, "the token failed while it was asked; another try may find it mended")
 	case hsm.ClassUnknown:
 		return protocol.NewError(protocol.Internal, "")
+	case hsm.ClassAbsent:
+		return protocol.NewError(protocol.HSMUnavailable, "the key or its token is not there: an officer looks at signetctl status").RetryIn(absentRetry)
 	}
-	return protocol.NewError(protocol.HSMUnavailable, "the token is not available").RetryIn(hsmRetry)
+	return protocol.NewError(protocol.HSMUnavailable, "the token is not up").RetryIn(hsmRetry)
 }

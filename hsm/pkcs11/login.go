@@ -80,7 +80,7 @@ func (p *pool) guarded(s *session, pin hsm.Secret) error {
 	case err != nil:
 		return refuse(hsm.ClassPIN, "%w", err)
 	case verdict == hsm.Latched:
-		return refuse(hsm.ClassPIN, "this PIN was tried before and the token did not take it")
+		return refuse(hsm.ClassPIN, "this PIN was tried before, and the token refused it or the process ended meanwhile")
 	}
 	if err := latch.Set(pin); err != nil {
 		return refuse(hsm.ClassUnavailable, "%w", err)

@@ -75,6 +75,7 @@ var (
 	ErrForeign = errors.New("not a signet store")
 	ErrNewer   = errors.New("store was written by a newer version")
 	ErrDamaged = errors.New("store is damaged")
+	ErrForked  = errors.New("the log has another history than was known")
 )
 
 func readUint64(b *bolt.Bucket, key []byte) (uint64, error) {

@@ -114,6 +114,9 @@ func (s *Store) commitTx(group []*Commit) (at Position, err error) {
 	if err := tx.Commit(); err != nil {
 		return Position{}, s.judge(err)
 	}
+	if err := s.inPlace(); err != nil {
+		return Position{}, s.judge(err)
+	}
 	next.settle()
 	s.head = next
 	s.position.Store(&at)

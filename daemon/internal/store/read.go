@@ -128,6 +128,29 @@ func (s *Store) RootAt(size uint64) (audit.Hash, error) {
 	return tree.Root()
 }
 
+// Verify hashes the whole log anew and compares it with its frontier, and
+// with the root that somebody knew at a size of his.
+func (s *Store) Verify(size uint64, root audit.Hash) error {
+	at := s.Position()
+	for _, want := range []struct {
+		size uint64
+		root audit.Hash
+	}{{size, root}, {at.Size, at.Root}} {
+		tree, err := s.rehash(want.size)
+		if err != nil {
+			return err
+		}
+		got, err := tree.Root()
+		if err != nil {
+			return err
+		}
+		if got != want.root {
+			return fmt.Errorf("%w: its first %d events hash to %.8x…, want %.8x…", ErrForked, want.size, got, want.root)
+		}
+	}
+	return nil
+}
+
 // rehash builds the tree of the first size events from their lines.
 func (s *Store) rehash(size uint64) (*audit.Tree, error) {
 	tree := audit.NewTree()

@@ -20,6 +20,7 @@ import (
 // A Store is an open store. Its methods are safe for concurrent use.
 type Store struct {
 	db        *bolt.DB
+	file      os.FileInfo // of db when it was opened
 	appliance string
 	epoch     uint64
 	genesis   []byte
@@ -82,8 +83,12 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	file, err := os.Lstat(path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening store: %w", err), db.Close())
+	}
 	s := &Store{
-		db: db, memory: o.memory(), now: o.Now, committed: o.Committed, onPoison: o.Poisoned,
+		db: db, file: file, memory: o.memory(), now: o.Now, committed: o.Committed, onPoison: o.Poisoned,
 		queue: make(chan *Commit, maxGroup), finished: make(chan struct{}), idem: map[shortKey]uint64{},
 	}
 	if err := s.load(); err != nil {

@@ -1,0 +1,53 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+
+	"signet/daemon/internal/store"
+)
+
+// errMarker is wrapped when the marker is there and cannot be read. It says
+// nothing against the store.
+var errMarker = errors.New("reading marker")
+
+// cure says what a person does about a store that cannot be used: of several
+// that fit, the first.
+func (s *Server) cure(err error) string {
+	const again = "; then: systemctl restart signetd"
+	anew := fmt.Sprintf("move %s away as a whole and begin anew as another appliance", s.stateDir)
+	for _, row := range []struct {
+		is   func(error) bool
+		cure string
+	}{
+		{target(store.ErrNewer), "install the version of signet that wrote it" + again},
+		{target(store.ErrLocked), fmt.Sprintf("end the program that holds %s (fuser -v names it): the store itself is not at fault%s", s.storePath(), again)},
+		{target(fs.ErrPermission), fmt.Sprintf("give %s and what is in it back to signetd's user, files with mode 0600: the store itself is not at fault%s", s.stateDir, again)},
+		{target(errMarker), fmt.Sprintf("move %s/%s away: the store is then judged without it, and its log says so%s", s.stateDir, markerName, again)},
+		{anyOf(unix.ELOOP, unix.EISDIR), fmt.Sprintf("put the file itself at %s, no link or directory%s", s.storePath(), again)},
+		{target(errOlder), fmt.Sprintf("put back the newest copy of the store: this one lacks events that the marker knows of%s; without one, %s", again, anew)},
+	} {
+		if row.is(err) {
+			return row.cure
+		}
+	}
+	return fmt.Sprintf("put back the newest whole copy of the store%s; without one, %s", again, anew)
+}
+
+func target(t error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, t) }
+}
+
+func anyOf(errnos ...unix.Errno) func(error) bool {
+	return func(err error) bool {
+		for _, errno := range errnos {
+			if errors.Is(err, errno) {
+				return true
+			}
+		}
+		return false
+	}
+}
