@@ -208,6 +208,7 @@ func (a *appliance) commitAct(sub submission, p *procedure) (outcome, error) {
 		return outcome{}, err
 	}
 	a.troubles.record("")
+	a.withdraw()
 	if p.after != nil {
 		p.after()
 	}
@@ -235,7 +236,7 @@ func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol
 	e := a.actEvent(sub)
 	e.Refuse(answer.Name, ruleAct)
 	e.Count = signs
-	answer = a.refuse(refusal{sub.who.UID, e.Entry, ruleAct + "." + string(sub.act.Kind), answer.Name}, e, nil, answer)
+	answer = a.refuse(refusal{sub.who.UID, e.Entry, ruleAct + "." + string(sub.act.Kind), answer.Name, audit.Refused}, e, nil, answer)
 	fields := []systemd.Field{systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Reason(answer.Name)}
 	if answer.Event != nil { // none where the store could not take it
 		fields = append(fields, systemd.Event(*answer.Event))
@@ -270,8 +271,7 @@ var actCodes = []struct {
 func (a *appliance) actError(err error) *protocol.Error {
 	for _, row := range actCodes {
 		if errors.Is(err, row.err) {
-			// The code has the sentinel's words already.
-			return protocol.NewError(row.code, "%s", strings.TrimPrefix(err.Error(), row.err.Error()+": "))
+			return protocol.NewError(row.code, "%s", withoutCode(err, row.err))
 		}
 	}
 	if isStoreError(err) {
@@ -281,6 +281,15 @@ func (a *appliance) actError(err error) *protocol.Error {
 		return e
 	}
 	return a.internal("carrying out an act", err)
+}
+
+// withoutCode leaves out the words that the code says already.
+func withoutCode(err, sentinel error) string {
+	switch sentinel {
+	case authority.ErrMalformed, register.ErrTransition, errConflict:
+		return strings.TrimPrefix(err.Error(), sentinel.Error()+": ")
+	}
+	return err.Error()
 }
 
 func isStoreError(err error) bool {

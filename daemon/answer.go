@@ -18,17 +18,23 @@ import (
 // features are what this daemon answers besides unsupported.
 var features = []string{"sign", "sm2_e", "digest", "message", "digest_as_message", "batch", "request_id"}
 
-// answer dispatches one frame of sign.sock.
-func (s *Server) answer(ctx context.Context, who Peer, f protocol.Frame) (proto.Message, *protocol.Error) {
+// answer dispatches one frame of sign.sock. The permit, if there is one, is
+// for the answer's signatures.
+func (s *Server) answer(ctx context.Context, who Peer, f protocol.Frame) (proto.Message, *permit, *protocol.Error) {
 	switch f.Method {
 	case protocol.MethodHealth, protocol.MethodTime, protocol.MethodListEntries:
-		if fault := protocol.ParseEmpty(f.Method, f.Payload); fault != nil {
-			return nil, fault
-		}
+		reply, fault := s.answerEmpty(who, f)
+		return reply, nil, fault
 	case protocol.MethodSign:
 		return s.answerSign(ctx, who, f)
-	default:
-		return nil, protocol.NewError(protocol.Unsupported, "%v is not built yet", f.Method).WithField("method")
+	}
+	return nil, nil, protocol.NewError(protocol.Unsupported, "%v is not built yet", f.Method).WithField("method")
+}
+
+// answerEmpty answers the requests that have no fields.
+func (s *Server) answerEmpty(who Peer, f protocol.Frame) (proto.Message, *protocol.Error) {
+	if fault := protocol.ParseEmpty(f.Method, f.Payload); fault != nil {
+		return nil, fault
 	}
 	switch f.Method {
 	case protocol.MethodHealth:
@@ -39,17 +45,17 @@ func (s *Server) answer(ctx context.Context, who Peer, f protocol.Frame) (proto.
 	return s.listEntries(who)
 }
 
-func (s *Server) answerSign(ctx context.Context, who Peer, f protocol.Frame) (proto.Message, *protocol.Error) {
+func (s *Server) answerSign(ctx context.Context, who Peer, f protocol.Frame) (proto.Message, *permit, *protocol.Error) {
 	req, fault := protocol.ParseSign(f.Payload)
 	if fault != nil {
-		return nil, fault
+		return nil, nil, fault
 	}
 	if len(req.Inputs) > s.limits.Batch {
-		return nil, protocol.NewError(protocol.BatchTooLarge, "%d inputs: this appliance takes %d", len(req.Inputs), s.limits.Batch).WithField("inputs")
+		return nil, nil, protocol.NewError(protocol.BatchTooLarge, "%d inputs: this appliance takes %d", len(req.Inputs), s.limits.Batch).WithField("inputs")
 	}
 	a, fault := s.live()
 	if fault != nil {
-		return nil, fault
+		return nil, nil, fault
 	}
 	deadline := s.limits.Deadline
 	if wanted := time.Duration(req.DeadlineMs) * time.Millisecond; wanted > 0 && wanted < deadline {
@@ -59,9 +65,12 @@ func (s *Server) answerSign(ctx context.Context, who Peer, f protocol.Frame) (pr
 	defer cancel()
 	reply, fault := a.sign(ctx, who, f.Call, req)
 	if fault != nil {
-		return nil, fault
+		return nil, nil, fault
 	}
-	return reply, nil
+	if !slices.ContainsFunc(reply.Results, func(r *protocol.Result) bool { return r.GetSigned() != nil }) {
+		return reply, nil, nil
+	}
+	return reply, &permit{a, req.Entry}, nil
 }
 
 func (s *Server) health() *protocol.HealthReply {

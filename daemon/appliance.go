@@ -29,7 +29,8 @@ type appliance struct {
 	troubles *troubles
 	journal  *systemd.Journal
 
-	acts sync.Mutex // held while an act is judged and recorded: acts follow one another
+	acts    sync.Mutex   // held while an act is judged and recorded: acts follow one another
+	leaving sync.RWMutex // held for reading by each write of signatures, see withdraw
 }
 
 // storeRetry is when a caller should ask again of a full store.
@@ -74,7 +75,7 @@ func (a *appliance) refuse(r refusal, e *audit.Event, private map[string]audit.P
 	}
 	t.settle(c.Receipts[0].Event)
 	answer.Event = &c.Receipts[0].Event
-	a.journal.Send(systemd.Refusals, fmt.Sprintf("refused: %s (%s)", r.reason, r.rule), append([]systemd.Field{systemd.UID(r.uid),
+	a.journal.Send(systemd.Refusals, fmt.Sprintf("%s: %s (%s)", r.result, r.reason, r.rule), append([]systemd.Field{systemd.UID(r.uid),
 		systemd.Entry(orNone(r.entry)), systemd.Rule(r.rule), systemd.Reason(r.reason), systemd.Count(1), systemd.Since(e.Recorded.Time()),
 		systemd.Event(c.Receipts[0].Event)}, more...)...)
 	return answer
@@ -87,7 +88,7 @@ func (a *appliance) recordCounted(c countedRefusal) {
 		a.journal.Send(systemd.StoreFault, fmt.Sprintf("%d counted refusals were not recorded", c.count), systemd.Cause(err))
 		return
 	}
-	a.journal.Send(systemd.Refusals, fmt.Sprintf("refused %d more times: %s (%s)", c.count, c.reason, c.rule), systemd.UID(c.uid),
+	a.journal.Send(systemd.Refusals, fmt.Sprintf("%s %d more times: %s (%s)", c.result, c.count, c.reason, c.rule), systemd.UID(c.uid),
 		systemd.Entry(c.entry), systemd.Rule(c.rule), systemd.Reason(c.reason), systemd.Count(c.count), systemd.Since(c.first))
 }
 

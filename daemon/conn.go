@@ -36,10 +36,15 @@ type conn struct {
 	mu      sync.Mutex // guards running
 	running map[uint64]context.CancelFunc
 	calls   sync.WaitGroup
+	unread  chan struct{} // a place for each call begun whose answer is not written
 }
 
+// maxUnread is how many answers may wait for a peer to read; then his next
+// frame waits for him.
+const maxUnread = 64
+
 func newConn(s *Server, raw *net.UnixConn, peer Peer) *conn {
-	return &conn{server: s, raw: raw, peer: peer, running: map[uint64]context.CancelFunc{}}
+	return &conn{server: s, raw: raw, peer: peer, running: map[uint64]context.CancelFunc{}, unread: make(chan struct{}, maxUnread)}
 }
 
 // serve reads frames until the peer is done, breaks the protocol or stays
@@ -86,12 +91,28 @@ func (c *conn) sayWhy(h protocol.Header, err error) {
 	switch {
 	case errors.As(err, &fault):
 		c.answerError(h.Method, h.Call, fault)
+		c.linger()
 	case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed):
 	case isTimeout(err):
 		c.calls.Wait() // what is in flight is no idleness
 		c.write(protocol.AppendFrame(nil, protocol.KindGoAway, 0, 0, nil))
 	}
 }
+
+// linger reads off, for a moment, what a peer goes on sending after a frame
+// that cannot be read: a socket closed over unread bytes would reset the
+// connection, and the peer might never see why.
+func (c *conn) linger() {
+	c.raw.CloseWrite()
+	if c.raw.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil {
+		io.CopyN(io.Discard, c.raw, lingerBytes)
+	}
+}
+
+const (
+	lingerTimeout = time.Second
+	lingerBytes   = 2 << 20
+)
 
 func isTimeout(err error) bool {
 	var timeout net.Error
@@ -110,20 +131,36 @@ func (c *conn) start(f protocol.Frame) bool {
 	}
 	c.running[f.Call] = cancel
 	c.mu.Unlock()
-	if !c.server.admit(c.peer.UID) {
+	counted := f.Method != protocol.MethodHealth && f.Method != protocol.MethodTime
+	if counted && !c.server.admit(c.peer.UID) {
 		c.end(f.Call, cancel)
 		c.answerError(f.Method, f.Call, protocol.NewError(protocol.Busy, "%d requests of uid %d are in hand", c.server.limits.QueuePerUID, c.peer.UID).RetryIn(busyRetry))
 		return true
 	}
+	c.unread <- struct{}{}
 	c.calls.Go(func() {
-		frames := c.call(ctx, f)
+		defer func() { <-c.unread }()
+		d := c.call(ctx, f)
 		// Before the answer: with it in hand the caller may use the call id,
 		// and his place in the queue, at once.
 		c.end(f.Call, cancel)
-		c.server.dismiss(c.peer.UID)
-		c.write(frames)
+		if counted {
+			c.server.dismiss(c.peer.UID)
+		}
+		c.hand(d)
 	})
 	return true
+}
+
+// hand delivers an answer, if the answers that this uid does not read leave
+// room for it; else the connection is cut off.
+func (c *conn) hand(d delivery) {
+	if !c.server.hold(c.peer.UID, len(d.frames)) {
+		c.raw.Close()
+		return
+	}
+	defer c.server.letGo(c.peer.UID, len(d.frames))
+	c.deliver(d)
 }
 
 // busyRetry is when a caller over his queue should try again: by then some of
@@ -145,25 +182,33 @@ func (c *conn) cancel(call uint64) {
 	}
 }
 
-// call returns the frames that answer one request. A fault of ours ends the
-// call, not the daemon.
-func (c *conn) call(ctx context.Context, f protocol.Frame) (frames []byte) {
+// call returns what answers one request. A fault of ours ends the call, not
+// the daemon.
+func (c *conn) call(ctx context.Context, f protocol.Frame) (d delivery) {
 	defer func() {
 		if r := recover(); r != nil {
 			c.server.journal.Send(systemd.InternalError, fmt.Sprintf("answering %v panicked", f.Method), systemd.Cause(fmt.Errorf("%v\n%s", r, debug.Stack())))
-			frames = c.errorFrame(f.Method, f.Call, protocol.NewError(protocol.Internal, ""))
+			d = c.refusal(f, protocol.NewError(protocol.Internal, ""))
 		}
 	}()
-	reply, fault := c.server.answer(ctx, c.peer, f)
+	reply, p, fault := c.server.answer(ctx, c.peer, f)
 	if fault != nil {
-		return c.errorFrame(f.Method, f.Call, fault)
+		return c.refusal(f, fault)
 	}
 	frames, err := encode(f, reply)
 	if err != nil {
 		c.server.journal.Send(systemd.InternalError, "encoding an answer", systemd.Cause(err))
-		return c.errorFrame(f.Method, f.Call, protocol.NewError(protocol.Internal, ""))
+		return c.refusal(f, protocol.NewError(protocol.Internal, ""))
 	}
-	return frames
+	d = delivery{frames: frames, permit: p}
+	if p != nil {
+		d.instead = c.errorFrame(f.Method, f.Call, withheld())
+	}
+	return d
+}
+
+func (c *conn) refusal(f protocol.Frame, fault *protocol.Error) delivery {
+	return delivery{frames: c.errorFrame(f.Method, f.Call, fault)}
 }
 
 func encode(f protocol.Frame, reply proto.Message) ([]byte, error) {
@@ -191,23 +236,8 @@ func (c *conn) errorFrame(m protocol.Method, call uint64, fault *protocol.Error)
 	return frame
 }
 
-// write sends whole frames. A peer that does not read is cut off: after part
-// of a frame nothing that follows could be understood.
-func (c *conn) write(frames []byte) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if c.broken {
-		return
-	}
-	err := c.raw.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if err == nil {
-		_, err = c.raw.Write(frames)
-	}
-	if err != nil {
-		c.broken = true
-		c.raw.Close()
-	}
-}
+// write sends frames that have nothing to hold back.
+func (c *conn) write(frames []byte) { c.deliver(delivery{frames: frames}) }
 
 // goAway tells the peer that no further request will be answered.
 func (c *conn) goAway() {

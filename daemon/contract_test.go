@@ -13,7 +13,10 @@ import (
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/legacy"
 
+	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/store"
+	"signet/protocol"
 	"signet/protocol/admin"
 )
 
@@ -77,6 +80,9 @@ func (c *contract) ask(method, path, body string, want int) {
 	}
 }
 
+// suspendedBecauseX is the content_sha of authority.Suspend{Basis: "x"}.
+var suspendedBecauseX = authority.ContentHash([]byte(`{"basis":"x"}`))
+
 func TestServerKeepsItsContract(t *testing.T) {
 	r := newRig(t)
 	r.start()
@@ -85,6 +91,7 @@ func TestServerKeepsItsContract(t *testing.T) {
 	c.ask("GET", admin.PathActContext, "", 200)
 	c.ask("GET", admin.PathEntries, "", 503)
 	c.ask("GET", admin.PathEvents+"?from=0&limit=1", "", 503)
+	c.ask("GET", admin.PathContents+"/"+suspendedBecauseX, "", 503)
 	r.init()
 	r.waitMode(Serving)
 	r.entry("sm2", "SM2")
@@ -98,6 +105,9 @@ func TestServerKeepsItsContract(t *testing.T) {
 	c.ask("GET", admin.PathActContext, "", 200)
 	c.ask("GET", admin.PathEvents+"?from=0&limit=1000", "", 200)
 	c.ask("GET", admin.PathEvents+"?from=0&limit=0", "", 400)
+	c.ask("GET", admin.PathContents+"/"+suspendedBecauseX, "", 200)
+	c.ask("GET", admin.PathContents+"/"+strings.Repeat("0", 64), "", 404)
+	c.ask("GET", admin.PathContents+"/"+strings.ToUpper(suspendedBecauseX), "", 400)
 	c.ask("POST", admin.PathActs, mustJSON(t, c.act(authority.EntryResume, "sm2", authority.Resume{})), 200)
 	c.ask("POST", admin.PathActs, mustJSON(t, c.act(authority.EntryResume, "sm2", authority.Resume{})), 409)
 	c.ask("POST", admin.PathActs, mustJSON(t, c.act(authority.KeyDestroy, "sm2", authority.Nothing{})), 400)
@@ -112,12 +122,117 @@ func TestServerKeepsItsContract(t *testing.T) {
 	}
 }
 
+// An auditor gets, on either socket, the content of every act that took
+// effect and every transcript, and each hashes to what log and register name.
+func TestContentOfEveryActIsReadBack(t *testing.T) {
+	r := startedRig(t)
+	r.entry("sm2", "SM2")
+	o := r.administrator()
+	o.must(authority.EntrySuspend, "sm2", authority.Suspend{Basis: "a <b> & \u202f印章 \" \\"})
+	o.submit(o.act(authority.EntryActivate, "sm2", authority.Nothing{})) // refused
+	o.submit(o.act(authority.EntrySuspend, "nobody", authority.Suspend{Basis: "refused"}))
+	hashes := []string{r.server.appliance().book.find("sm2").entry.Key.Transcript}
+	for _, e := range r.events() {
+		if e.Act == "" || e.Result != audit.Allowed {
+			continue
+		}
+		act, err := authority.ParseAct([]byte(e.Act))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes = append(hashes, act.ContentSHA)
+	}
+	if len(hashes) != 6 {
+		t.Errorf("%d contents, want a transcript, and those of init, create, policy, activate and suspend", len(hashes))
+	}
+	for _, reader := range []*officer{o, r.officer("audit", daemonUID+11, auditGID)} {
+		for _, hash := range hashes {
+			status, body := reader.call("GET", admin.PathContents+"/"+hash, "")
+			if status != 200 {
+				t.Errorf("content %s: %d %s", hash, status, body)
+				continue
+			}
+			got := fromJSON[admin.Content](t, body)
+			if got.Hash != hash || authority.ContentHash([]byte(got.Content)) != hash {
+				t.Errorf("content %s is %+v", hash, got)
+			}
+		}
+	}
+	refused := authority.ContentHash([]byte(`{"basis":"refused"}`))
+	if status, body := o.call("GET", admin.PathContents+"/"+refused, ""); status != 404 {
+		t.Errorf("content of a refused act: %d %s", status, body)
+	}
+}
+
+func TestContentIsAskedForByItsHash(t *testing.T) {
+	r := startedRig(t)
+	o := r.administrator()
+	notText := []byte{0x30, 0x82, 0xff}
+	if err := r.server.appliance().store.Record(&store.Commit{
+		Events: []*audit.Event{{Kind: audit.KindStatus}}, Change: &store.Change{Blobs: [][]byte{notText}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for hash, want := range map[string]struct {
+		status int
+		code   protocol.Code
+	}{
+		strings.Repeat("0", 64):          {404, protocol.UnknownEntry},
+		authority.ContentHash(notText):   {400, protocol.Unsupported},
+		strings.Repeat("0", 63):          {400, protocol.Malformed},
+		strings.Repeat("0", 66):          {400, protocol.Malformed},
+		strings.Repeat("g", 64):          {400, protocol.Malformed},
+		strings.Repeat("A", 64):          {400, protocol.Malformed},
+		strings.Repeat("0", 63) + "%00":  {400, protocol.Malformed},
+		strings.Repeat("0", 62) + "%2F0": {400, protocol.Malformed},
+		"sm2":                            {400, protocol.Malformed},
+	} {
+		status, body := o.call("GET", admin.PathContents+"/"+hash, "")
+		fault := fromJSON[admin.Fault](t, body).Error
+		if status != want.status || fault.Code != uint32(want.code) || fault.Field != "sm3" || fault.Message == "" {
+			t.Errorf("content %s: %d %s, want %d, code %d, field sm3", hash, status, body, want.status, want.code)
+		}
+	}
+}
+
+// Who reads contents is in the log before he has read: one event for each
+// connection, and none for what was not read.
+func TestContentReadIsAnEvent(t *testing.T) {
+	r := startedRig(t)
+	r.entry("sm2", "SM2")
+	r.administrator().must(authority.EntrySuspend, "sm2", authority.Suspend{Basis: "x"})
+	reads := func() (n int) {
+		for _, e := range r.events() {
+			if e.Kind == audit.KindRead && e.Op == "content" {
+				n++
+			}
+		}
+		return n
+	}
+	for i, socket := range []string{"audit", "admin"} {
+		reader := r.officer(socket, daemonUID+11, auditGID, adminGID)
+		reader.call("GET", admin.PathContents+"/nonsense", "")
+		if got := reads(); got != i {
+			t.Errorf("%d reads after a question that was none, want %d", got, i)
+		}
+		for range 3 {
+			reader.call("GET", admin.PathContents+"/"+suspendedBecauseX, "")
+		}
+		if got := reads(); got != i+1 {
+			t.Errorf("%d reads after those of %s, want %d", got, socket, i+1)
+		}
+		if e := r.lastEvent(); *e.UID != uint32(myUID(daemonUID+11)) {
+			t.Errorf("the event names uid %d", *e.UID)
+		}
+	}
+}
+
 // Every path outside the contract is unsupported, in the same form.
 func TestUnknownPathsAreUnsupported(t *testing.T) {
 	r := newRig(t)
 	r.start()
 	o := r.administrator()
-	for _, path := range []string{"/", "/v1", "/v1/seals", "/v1/status/x", "/v2/status"} {
+	for _, path := range []string{"/", "/v1", "/v1/seals", "/v1/status/x", "/v2/status", "/v1/contents", "/v1/contents/", "/v1/contents/a/b"} {
 		status, body := o.call("GET", path, "")
 		if fault := fromJSON[admin.Fault](t, body); status != 400 || fault.Error.Name != "unsupported" {
 			t.Errorf("GET %s: %d %s", path, status, body)

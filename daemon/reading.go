@@ -5,6 +5,9 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"unicode/utf8"
+
+	"github.com/emmansun/gmsm/sm3"
 
 	"signet/daemon/internal/authority"
 	"signet/hsm"
@@ -239,4 +242,37 @@ func (s *Server) getEvents(v visit) (any, *protocol.Error) {
 		}
 	}
 	return out, nil
+}
+
+// getContent answers with what a hash stands for: the content that an act
+// binds by its content_sha, or the transcript of a ceremony. Whoever asks
+// hashes it himself: that is why he need not believe it.
+func (s *Server) getContent(v visit) (any, *protocol.Error) {
+	a, fault := s.live()
+	if fault != nil {
+		return nil, fault
+	}
+	hash := v.PathValue("sm3")
+	if !isSM3(hash) {
+		return nil, protocol.NewError(protocol.Malformed, "want the SM3 of a content, %d lower-case hex digits", 2*sm3.Size).WithField("sm3")
+	}
+	if fault := a.noteRead(v.visitor, "content"); fault != nil {
+		return nil, fault
+	}
+	content, err := a.store.Blob(hash)
+	switch {
+	case err != nil:
+		return nil, storeError(err)
+	case content == nil:
+		return nil, protocol.NewError(protocol.UnknownEntry, "no content of that SM3; that of an act that was refused is not kept").WithField("sm3")
+	case !utf8.Valid(content): // JSON would alter it, and its hash
+		return nil, protocol.NewError(protocol.Unsupported, "this content is not text").WithField("sm3")
+	}
+	return admin.Content{Hash: hash, Content: string(content)}, nil
+}
+
+// isSM3 tells whether s is a hash in the one form that the log writes.
+func isSM3(s string) bool {
+	sum, err := hex.DecodeString(s)
+	return err == nil && len(sum) == sm3.Size && hex.EncodeToString(sum) == s
 }

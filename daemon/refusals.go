@@ -13,6 +13,7 @@ type refusal struct {
 	entry  string
 	rule   string
 	reason string
+	result audit.Result // refused, or failed by the HSM
 }
 
 // A tally counts one refusal within one minute. The first is an event of its
@@ -121,7 +122,7 @@ func (c countedRefusal) event() *audit.Event {
 	first, last := audit.At(c.first), audit.At(c.last)
 	uid := c.uid
 	return &audit.Event{
-		Kind: audit.KindRefusedMany, UID: &uid, Entry: c.entry, Result: audit.Refused,
+		Kind: audit.KindRefusedMany, UID: &uid, Entry: c.entry, Result: c.result,
 		Reason: c.reason, Rule: c.rule, Count: c.count, First: &first, Last: &last,
 	}
 }

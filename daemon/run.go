@@ -92,8 +92,10 @@ func (s *Server) stop(sockets Sockets, web *web, stopTicking func()) error {
 	s.mu.Unlock()
 	errs = append(errs, sockets.close())
 	for _, c := range conns {
-		c.goAway()
-		c.raw.CloseRead() // its reader ends; its calls go on
+		s.serving.Go(func() { // a peer that does not read delays no other
+			c.goAway()
+			c.raw.CloseRead() // its reader ends; its calls go on
+		})
 	}
 	stopTicking()
 	errs = append(errs, web.drain(drainTimeout))

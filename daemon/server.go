@@ -88,7 +88,33 @@ type Server struct {
 }
 
 // A load is what one uid has open.
-type load struct{ conns, requests int }
+type load struct {
+	conns, requests int
+	unread          int // bytes of answers that are not written
+}
+
+// maxUnreadBytes is what the answers may take that one uid does not read.
+const maxUnreadBytes = 8 << 20
+
+// hold counts the bytes of an answer in, false if uid has too many unread.
+func (s *Server) hold(uid uint32, n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.loadOf(uid)
+	defer s.dropLoad(uid)
+	if l.unread > 0 && l.unread+n > maxUnreadBytes {
+		return false
+	}
+	l.unread += n
+	return true
+}
+
+func (s *Server) letGo(uid uint32, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loadOf(uid).unread -= n
+	s.dropLoad(uid)
+}
 
 // ErrRoot is returned when the daemon is run as root.
 var ErrRoot = errors.New("signetd does not run as root: start it as its own user, as the unit does")

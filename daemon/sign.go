@@ -111,6 +111,9 @@ func (u *use) recall() *protocol.Error {
 	if earlier.Content != u.idem.Content || len(earlier.Items) != len(u.items) {
 		return protocol.NewError(protocol.RequestIDReused, "this request_id was used for other content").WithField("request_id")
 	}
+	if u.account == nil || !u.account.entry.MaySign() {
+		return nil // what was signed before does not leave while its entry is suspended
+	}
 	for i, was := range earlier.Items {
 		if !was.Allowed {
 			continue
@@ -151,7 +154,7 @@ func (u *use) receipt(r store.Receipt) *protocol.Receipt {
 func (u *use) decide() *protocol.Error {
 	if u.account == nil {
 		answer := protocol.NewError(protocol.UnknownEntry, "no entry of that id").WithField("entry").WithRule("entry")
-		return u.refuse(refusal{u.who.UID, "", "entry", answer.Name}, u.refusalEvent(u.items[0], answer.Name, "entry"), nil, answer)
+		return u.refuse(refusal{u.who.UID, "", "entry", answer.Name, audit.Refused}, u.refusalEvent(u.items[0], answer.Name, "entry"), nil, answer)
 	}
 	fits := u.alg.Fits(u.account.key.Public.Type())
 	for _, it := range u.open() {
@@ -219,7 +222,7 @@ func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
 		return answer // nothing is recorded with a time that cannot be trusted
 	}
 	e := u.refusalEvent(it, d.Reason.String(), d.Rule)
-	return u.refuse(refusal{u.who.UID, u.req.Entry, d.Rule, answer.Name}, e, it.private, answer)
+	return u.refuse(refusal{u.who.UID, u.req.Entry, d.Rule, answer.Name, audit.Refused}, e, it.private, answer)
 }
 
 func (u *use) refusalEvent(it *item, reason, rule string) *audit.Event {
@@ -376,7 +379,7 @@ func (u *use) recordFailures() {
 		}
 		u.describe(it)
 		it.event.Result, it.event.Reason, it.event.Rule = audit.Failed, answer.Name, ruleHSM
-		it.refused = u.refuse(refusal{u.who.UID, u.req.Entry, ruleHSM, answer.Name}, it.event, it.private, answer, systemd.Cause(it.failed))
+		it.refused = u.refuse(refusal{u.who.UID, u.req.Entry, ruleHSM, answer.Name, audit.Failed}, it.event, it.private, answer, systemd.Cause(it.failed))
 	}
 }
 

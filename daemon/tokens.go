@@ -161,7 +161,7 @@ func hsmError(err error) *protocol.Error {
 	case hsm.ClassMismatch:
 		return protocol.NewError(protocol.KeyMismatch, "the key on the token is not the register's, or not the only one")
 	case hsm.ClassBusy, hsm.ClassDeadline:
-		return protocol.NewError(protocol.DeadlineExceeded, "no session of the token was free, or none answered, before the deadline")
+		return protocol.NewError(protocol.DeadlineExceeded, "the call was cancelled, or its deadline passed, before a session of the token was free or had answered")
 	case hsm.ClassDevice, hsm.ClassSession, hsm.ClassHandle, hsm.ClassLogin:
 		return protocol.NewError(protocol.HSMFailed, "the token failed while it was asked; another try may find it mended")
 	case hsm.ClassUnknown:

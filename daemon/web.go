@@ -123,6 +123,7 @@ func (s *Server) routes(which peopleSocket) http.Handler {
 	handle("GET "+admin.PathEntries+"/{id}", s.getEntry)
 	handle("GET "+admin.PathEntries+"/{id}/policy", s.getPolicy)
 	handle("GET "+admin.PathEvents, s.getEvents)
+	handle("GET "+admin.PathContents+"/{sm3}", s.getContent)
 	handle("GET "+admin.PathActContext, s.getActContext)
 	if which == adminSocket {
 		handle("POST "+admin.PathActs, s.postAct)

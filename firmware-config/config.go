@@ -101,35 +101,45 @@ type Limits struct {
 
 // Log, [log], names the key that signs the log's checkpoints. Optional: the
 // zero Module means that there is none, and checkpoints are not signed.
+//
+// Checkpoints are not built: in this version Module, Token, Label and
+// Checkpoint are read and checked, and have no effect.
 type Log struct {
 	Module string // a declared module
 	Token  string // a token of that module
 	Label  string // CKA_LABEL of the key, 1 to 64 bytes
 
 	// Checkpoint is how often a changed log is signed. "100ms" to "1m",
-	// default "1s".
+	// default "1s". No effect in this version.
 	Checkpoint time.Duration
 
-	// AnchorEvery is how often a log that grew is anchored in the token.
-	// "1m" to "24h", default "10m".
+	// AnchorEvery is how often a log that grew is anchored. "1m" to "24h",
+	// default "10m". In this version the anchor is the marker file in State;
+	// the one in the token is not built.
 	AnchorEvery time.Duration
 }
 
 // Store, [store], bounds the database file, in bytes. Soft < Hard < MaxSize.
+//
+// Watermarks and ballast are not built: in this version Soft, Hard and Ballast
+// are read and checked, and have no effect. Only MaxSize holds.
 type Store struct {
 	// MaxSize is the length that the file never exceeds: less than the file
-	// system has. "64KiB" to "16TiB", default "8GiB".
+	// system has. "64KiB" to "16TiB", default "8GiB". What finds no room there
+	// is refused, acts of officers included.
 	MaxSize int64
 
 	// Soft is where health begins to warn. Default three quarters of MaxSize.
+	// No effect in this version.
 	Soft int64
 
 	// Hard is where uses are refused and only what officers do is recorded.
-	// Default seven eighths of MaxSize.
+	// Default seven eighths of MaxSize. No effect in this version.
 	Hard int64
 
 	// Ballast is kept free of uses for refusals and the events of officers,
 	// so that a full disk can be mended. "64KiB" to "16GiB", default "64MiB".
+	// No effect in this version.
 	Ballast int64
 }
 
@@ -159,7 +169,8 @@ type Module struct {
 	Profile string
 
 	// Processes that load the library; 1 to 16, default 1. More than one only
-	// if the vendor allows it.
+	// if the vendor allows it. No effect in this version, which loads it in the
+	// daemon's own process.
 	Processes int
 
 	// Tokens are the [module.NAME.token.NAME] tables, in the order of the

@@ -67,6 +67,12 @@ func (c *Client) Events(ctx context.Context, from uint64, limit int) (Events, er
 	return get[Events](ctx, c, PathEvents+"?"+q.Encode())
 }
 
+// Content asks for the content whose SM3 (lower-case hex) that is. It does not
+// check the hash: compare it with the one that you asked for, over the content.
+func (c *Client) Content(ctx context.Context, hash string) (Content, error) {
+	return get[Content](ctx, c, PathContents+"/"+url.PathEscape(hash))
+}
+
 // ActContext asks what an act has to name.
 func (c *Client) ActContext(ctx context.Context) (ActContext, error) {
 	return get[ActContext](ctx, c, PathActContext)

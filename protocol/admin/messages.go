@@ -18,7 +18,8 @@ const (
 	PathTokens     = "/v1/tokens"
 	PathActContext = "/v1/act-context"
 	PathActs       = "/v1/acts"
-	PathEvents     = "/v1/events" // ?from=SEQ&limit=N
+	PathEvents     = "/v1/events"   // ?from=SEQ&limit=N
+	PathContents   = "/v1/contents" // /v1/contents/{sm3}
 )
 
 // MaxEvents is the largest limit of one request for events.
@@ -172,6 +173,14 @@ type Events struct {
 	Next  uint64   `json:"next"` // from of the next page
 	Size  uint64   `json:"size"` // of the log
 	Root  string   `json:"root"` // at that size
+}
+
+// A Content answers PathContents/{sm3}: what an act binds by its content_sha,
+// or the transcript of a ceremony. Believe it when SM3(content) is the hash
+// that you have from elsewhere: the daemon's word on it proves nothing.
+type Content struct {
+	Hash    string `json:"hash"`    // hex of SM3(content)
+	Content string `json:"content"` // the exact bytes, UTF-8
 }
 
 // A Fault is the body of every answer that is not 200.

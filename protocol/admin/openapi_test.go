@@ -43,6 +43,7 @@ func TestContractHasThePathsOfTheCode(t *testing.T) {
 		admin.PathEntries + "/{id}":        "GET read 200 403 404 500 503",
 		admin.PathEntries + "/{id}/policy": "GET read 200 403 404 500 503",
 		admin.PathEvents:                   "GET read 200 400 403 500 503",
+		admin.PathContents + "/{sm3}":      "GET read 200 400 403 404 500 503",
 		admin.PathActContext:               "GET read 200 403 500 503",
 		admin.PathActs:                     "POST act 200 400 403 404 409 413 429 500 503",
 	}
@@ -78,7 +79,8 @@ func TestContractOfEventsHasTheLimitOfTheCode(t *testing.T) {
 // name.
 var messages = []any{
 	admin.Status{}, admin.Count{}, admin.Token{}, admin.Tokens{}, admin.Entry{}, admin.Hold{}, admin.Entries{}, admin.Policy{},
-	admin.Principal{}, admin.ActContext{}, admin.ActRequest{}, admin.Signature{}, admin.ActResult{}, admin.Events{}, admin.Fault{}, admin.Error{},
+	admin.Principal{}, admin.ActContext{}, admin.ActRequest{}, admin.Signature{}, admin.ActResult{}, admin.Events{},
+	admin.Content{}, admin.Fault{}, admin.Error{},
 }
 
 // TestContractHasTheFieldsOfTheCode: names, types, and which may be absent.

@@ -173,10 +173,20 @@ func (d *demo) judge(ctx context.Context, k key) error {
 // verifyScript is what a stranger runs in the folder of results.
 func verifyScript(document string) string {
 	var b strings.Builder
-	b.WriteString("#!/bin/sh\n# Verifies every signature of this folder over the file, with openssl alone.\nset -eu\ncd \"$(dirname \"$0\")\"\n")
+	b.WriteString(`#!/bin/sh
+# Verifies every signature of this folder over the file, with openssl alone.
+cd "$(dirname "$0")" || exit 1
+failed=0
+judge() {
+    printf '%s: ' "$1"
+    shift
+    openssl "$@" || failed=1
+}
+`)
 	for _, k := range keys {
-		fmt.Fprintf(&b, "openssl %s\n", strings.Join(k.verifyArgs(document), " "))
+		fmt.Fprintf(&b, "judge %s %s\n", k.entry, strings.Join(k.verifyArgs(document), " "))
 	}
+	b.WriteString("exit $failed\n")
 	return b.String()
 }
 
@@ -188,8 +198,7 @@ func (d *demo) refuse(context.Context) error {
 		uid     uint32
 		purpose string
 	}{{stage.OtherUID, "contract"}, {stage.CallerUID, "gift"}} {
-		// By digest: a stranger is not even told the public key.
-		_, err := d.caller(try.uid, "sign", keys[0].entry, "--algorithm", keys[0].algorithm, "--sm2-e", strings.Repeat("ab", 32), "--purpose", try.purpose)
+		_, err := d.caller(try.uid, "sign", keys[0].entry, "--file", d.document, "--purpose", try.purpose)
 		var status *exec.ExitError
 		if !errors.As(err, &status) || status.ExitCode() != 3 {
 			return fmt.Errorf("uid %d was not refused for good (exit status 3): %w", try.uid, err)

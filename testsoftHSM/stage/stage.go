@@ -283,7 +283,10 @@ func (s *Stage) Stop() (int, error) {
 func (s *Stage) Close() error {
 	var err error
 	if s.daemon != nil {
-		_, err = s.Stop()
+		var code int
+		if code, err = s.Stop(); err == nil && code != 0 {
+			err = fmt.Errorf("signetd ended with status %d; see %s", code, s.path("signetd.log"))
+		}
 	}
 	return errors.Join(err, os.RemoveAll(s.Dir))
 }

@@ -75,8 +75,9 @@ LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours o
 	}
 	helpKeyShow = help{
 		text{"show one entry, or write its public key", "显示一个台账条目，或导出其公钥"},
-		text{"With --public-key the key is written as PEM, for openssl and for those who verify.", "使用 --public-key 时以 PEM 写出公钥，供 openssl 和验证方使用。"},
-		"signetctl key show contract\nsignetctl key show contract --public-key contract.pem",
+		text{"With --public-key the key is written as PEM, for openssl and for those who verify. With --transcript the record of the ceremony that made the key is shown, after its SM3 was compared with the one that the entry names; its results are held (required, and so it was), broken, noted (not required) and not tried.",
+			"使用 --public-key 时以 PEM 写出公钥，供 openssl 和验证方使用。使用 --transcript 时显示生成该密钥的过程记录，显示之前先与条目所列的 SM3 核对；结果分为符合要求、不符合要求、仅记录（不作要求）和未能检查。"},
+		"signetctl key show contract\nsignetctl key show contract --public-key contract.pem\nsignetctl key show contract --transcript",
 	}
 	helpKeyActivate = help{
 		text{"let a pending entry be used", "启用待启用的台账条目"},
@@ -137,7 +138,8 @@ LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours o
 	}
 	helpLogShow = help{
 		text{"show one event with its leaf hash", "显示一条审计记录及其叶子杂凑值"},
-		text{"Every field is named with what it means. --json gives the exact leaf.", "逐项列出字段及含义。--json 输出叶子原文。"},
+		text{"Every field is named with what it means. For an act its content follows: why an entry was suspended, the text of a policy, what was fixed at init. It is shown only if its SM3 is the content_sha of the act. --json gives the exact leaf and nothing else.",
+			"逐项列出字段及含义。对于管理指令，其后列出指令内容：停用理由、用印策略正文、初始化选项等；仅当内容的 SM3 与指令中的 content_sha 一致时才显示。--json 只输出叶子原文。"},
 		"signetctl log show 42",
 	}
 	helpMode = help{
@@ -179,6 +181,7 @@ var (
 	flagType        = text{"`TYPE` of key, required", "密钥类型 `TYPE`，必填"}
 	flagTitle       = text{"`TEXT` that tells people what the key is for", "说明密钥用途的文字 `TEXT`"}
 	flagPublicKey   = text{"write the public key to `FILE` as PEM, - for standard output", "将公钥以 PEM 写入 `FILE`，- 表示标准输出"}
+	flagTranscript  = text{"show the record of the ceremony that made the key", "显示生成密钥的过程记录"}
 	flagForce       = text{"replace a file that exists", "覆盖已有文件"}
 	flagWhy         = text{"reason, as `TEXT`, required: it stays with the entry and in the log", "停用理由 `TEXT`，必填：随条目保存并写入日志"}
 	flagHold        = text{"`NUMBER` of the hold to lift (see key show)", "要解除的停用事由编号 `NUMBER`（见 key show）"}
@@ -262,6 +265,15 @@ var (
 	labelEvent      = text{"event", "审计记录"}
 	labelLeaf       = text{"leaf hash", "叶子杂凑值"}
 	labelRepeated   = text{"repeated", "重复请求"}
+	labelWhy        = text{"why", "停用理由"}
+	labelLifted     = text{"hold lifted", "解除的停用事由"}
+	labelName       = text{"appliance", "设备名称"}
+	labelAuthority  = text{"authority", "授权方式"}
+	labelCrypto     = text{"crypto", "密码算法"}
+	labelDeployment = text{"deployment", "部署方式"}
+	labelModuleHash = text{"module SHA-256", "接口库 SHA-256"}
+	labelMechanism  = text{"mechanism", "机制"}
+	labelKeyLabel   = text{"label", "密钥标签"}
 )
 
 // Sentences.
@@ -350,11 +362,26 @@ var (
 	msgBadLog      = text{"signetd gave something that is not event %d of a log", "signetd 给出的不是日志的第 %d 条审计记录"}
 	msgLogCut      = text{"the log could not be read to its end: %s", "未能读完日志：%s"}
 
+	msgContent          = text{"content of the act, whose SM3 is the content_sha of the act:", "管理指令内容（SM3 与指令中的 content_sha 一致）："}
+	msgContentNothing   = text{"nothing besides its kind and target", "除类别和对象外无其他内容"}
+	msgContentUnknown   = text{"this program does not know its form; as it is:", "本程序不认识其格式，原样列出："}
+	msgContentPolicy    = text{"policy, as it was set:", "用印策略正文："}
+	msgContentNotKept   = text{"the content of this act is not kept: the act did not take effect", "该管理指令未生效，其内容未保存"}
+	msgContentMissing   = text{"signetd does not have the content of the act of event %d, SM3 %s", "signetd 没有审计记录 %d 的管理指令内容，SM3 为 %s"}
+	msgContentOther     = text{"what signetd gave is not shown: its SM3 is %s, want %s", "signetd 给出的内容不予显示：其 SM3 为 %s，应为 %s"}
+	msgActUnread        = text{"the act of event %d is not in a form that this program reads; its content was not looked at", "审计记录 %d 的管理指令格式无法识别，未查看其内容"}
+	msgHoldOnly         = text{"the only one", "唯一的一条"}
+	msgNoTranscript     = text{"%s names no transcript of a ceremony", "条目 %s 没有生成过程记录"}
+	msgTranscriptLost   = text{"signetd does not have the transcript that %s names, SM3 %s", "signetd 没有条目 %s 的生成过程记录，SM3 为 %s"}
+	msgTranscriptUnread = text{"what %s names as transcript is none that this program reads", "条目 %s 的生成过程记录格式无法识别"}
+	msgNotTogether      = text{"--%s and --%s do not go together", "--%s 与 --%s 不能同时使用"}
+
 	msgUnknownCode = text{"signetd refused with a code that this program does not know", "signetd 以本程序不认识的代码拒绝"}
 	aboutCode      = text{"code %d %s", "代码 %d %s"}
 	aboutField     = text{"field %s", "字段 %s"}
 	aboutRule      = text{"rule %s", "规则 %s"}
 	aboutEvent     = text{"event %d", "审计记录 %d"}
+	aboutCounted   = text{"counted with event %d", "与审计记录 %d 合并计数"}
 	retryNever     = text{"do not repeat it unchanged", "请勿原样重试"}
 	retryNow       = text{"try again", "可立即重试"}
 	retryLater     = text{"try again later", "可稍后重试"}
@@ -419,6 +446,10 @@ var words = map[string]struct {
 	"key":           {text{"key", "密钥"}, screen.Plain},
 	"seal":          {text{"seal", "电子印章"}, screen.Plain},
 	"ceremony":      {text{"ceremony, witnessed here", "本机生成并见证"}, screen.Plain},
+	"held":          {text{"held", "符合要求"}, screen.Good},
+	"broken":        {text{"broken", "不符合要求"}, screen.Bad},
+	"noted":         {text{"noted", "仅记录"}, screen.Plain},
+	"not tried":     {text{"not tried", "未能检查"}, screen.Warn},
 	"adopted":       {text{"adopted, made elsewhere", "外部生成后纳管"}, screen.Warn},
 }
 

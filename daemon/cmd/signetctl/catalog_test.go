@@ -16,6 +16,7 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/register"
+	"signet/hsm"
 	"signet/protocol"
 )
 
@@ -169,6 +170,7 @@ func TestDaemonsWordsAreKnown(t *testing.T) {
 		string(register.Cancelled), string(register.Invalid), string(register.ClassKey), string(register.ClassSeal),
 		"ceremony", "adopted",
 		string(audit.Allowed), string(audit.Refused), string(audit.Failed),
+		string(hsm.Held), string(hsm.Broken), string(hsm.Noted), string(hsm.NotTried),
 	} {
 		if words[word].text == (text{}) {
 			t.Errorf("the catalog has no word for %q", word)

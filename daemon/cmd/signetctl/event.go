@@ -37,7 +37,10 @@ func (p *program) logShow() *cobra.Command {
 		if p.json {
 			return p.printJSONText(line.raw)
 		}
-		return p.showEvent(line.raw)
+		if err := p.showEvent(line.raw); err != nil || line.event.Act == "" {
+			return err
+		}
+		return p.showAct(ctx, line.event)
 	})
 }
 

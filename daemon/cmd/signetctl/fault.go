@@ -158,7 +158,10 @@ func (p *program) aboutSaid(said *protocol.Error) []string {
 	if said.GetRule() != "" {
 		about = append(about, p.tr(aboutRule, said.GetRule()))
 	}
-	if said.Event != nil {
+	switch {
+	case said.Event != nil && said.GetCounted():
+		about = append(about, p.tr(aboutCounted, said.GetEvent()))
+	case said.Event != nil:
 		about = append(about, p.tr(aboutEvent, said.GetEvent()))
 	}
 	return append(about, p.retryWords(said))

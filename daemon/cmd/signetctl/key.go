@@ -50,8 +50,11 @@ func (p *program) keyList() *cobra.Command {
 
 func (p *program) keyShow() *cobra.Command {
 	var publicKey string
-	var force bool
+	var force, transcript bool
 	cmd := p.command("show ENTRY", helpKeyShow, func(ctx context.Context, args []string) error {
+		if publicKey != "" && transcript {
+			return usage(msgNotTogether, "public-key", "transcript")
+		}
 		e, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Entry, error) { return c.Entry(ctx, args[0]) })
 		if err != nil {
 			return err
@@ -59,6 +62,8 @@ func (p *program) keyShow() *cobra.Command {
 		switch {
 		case publicKey != "":
 			return p.writePublicKey(e, publicKey, force)
+		case transcript:
+			return p.askTranscript(ctx, e)
 		case p.json:
 			return p.printJSON(e)
 		}
@@ -66,6 +71,7 @@ func (p *program) keyShow() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&publicKey, "public-key", "", p.tr(flagPublicKey))
 	cmd.Flags().BoolVar(&force, "force", false, p.tr(flagForce))
+	cmd.Flags().BoolVar(&transcript, "transcript", false, p.tr(flagTranscript))
 	return cmd
 }
 

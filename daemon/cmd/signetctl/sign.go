@@ -172,8 +172,10 @@ func (s *signing) chooseAlgorithm(key entryKey) (algo.Algorithm, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case key.public.IsZero() && (s.file != "" || named == 0):
-		return 0, &fault{status: exitNotFound, what: msgNotListed, args: []any{s.entry}, next: hintNotListed, nextArgs: []any{s.entry}}
+	case key.public.IsZero() && named == 0 && s.file != "":
+		return algo.SM2SM3, nil // any will do: the daemon refuses the account first
+	case key.public.IsZero() && named == 0:
+		return 0, s.notListed()
 	case named != 0:
 		return named, nil
 	case len(key.algorithms) == 1:
@@ -184,9 +186,14 @@ func (s *signing) chooseAlgorithm(key entryKey) (algo.Algorithm, error) {
 	return 0, usage(msgWhichAlgorithm, s.entry, fmt.Sprint(key.algorithms))
 }
 
-// input is what is asked to be signed. A digest or e that is given goes to
-// the daemon even if the entry is not listed for this account: the refusal is
-// then the daemon's, and stands in the log.
+func (s *signing) notListed() error {
+	return &fault{status: exitNotFound, what: msgNotListed, args: []any{s.entry}, next: hintNotListed, nextArgs: []any{s.entry}}
+}
+
+// input is what is asked to be signed. If the entry is not listed for this
+// account, it is asked for all the same, so that the refusal is the daemon's
+// and stands in the log: by the digest or e that is given, or, since e needs
+// a public key, by the file itself as a message.
 func (p *program) input(ctx context.Context, s *signing, a algo.Algorithm, key entryKey) (*protocol.Input, error) {
 	switch {
 	case s.sm2E != "":
@@ -201,6 +208,9 @@ func (p *program) input(ctx context.Context, s *signing, a algo.Algorithm, key e
 		return nil, err
 	}
 	defer f.Close()
+	if key.public.IsZero() {
+		return s.wholeFile(interruptible{ctx, f})
+	}
 	in, err := client.InputFrom(a, key.public, interruptible{ctx, f})
 	var said *protocol.Error
 	switch {
@@ -210,6 +220,15 @@ func (p *program) input(ctx context.Context, s *signing, a algo.Algorithm, key e
 		return nil, usage(msgFileRead, s.file, plainest(err))
 	}
 	return in, err
+}
+
+// wholeFile is a file small enough to be a message.
+func (s *signing) wholeFile(f io.Reader) (*protocol.Input, error) {
+	text, err := io.ReadAll(io.LimitReader(f, protocol.MaxMessage+1))
+	if err != nil || len(text) == 0 || len(text) > protocol.MaxMessage {
+		return nil, s.notListed()
+	}
+	return &protocol.Input{Value: &protocol.Input_Message{Message: text}}, nil
 }
 
 func unhex(flag, value string) ([]byte, error) {

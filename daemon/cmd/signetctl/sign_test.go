@@ -181,18 +181,20 @@ func TestEntryThatIsNotListed(t *testing.T) {
 	pub := a.withSM2Key()
 	listed := a.entries
 	a.entries = nil
-	file := writeFile(t, "f", "m")
-	a.ctl("", "sign", "contract", "--file", file).want(t, exitNotFound, "signetctl policy show contract")
-	a.ctl("", "sign", "contract", "--file", file, "--algorithm", "SM2-SM3").want(t, exitNotFound)
+	large := writeFile(t, "large", strings.Repeat("m", protocol.MaxMessage+1))
+	a.ctl("", "sign", "contract", "--file", large).want(t, exitNotFound, "signetctl policy show contract")
 	if len(a.asked) != 0 {
 		t.Error("a file was signed with a key that is not known")
 	}
-	// With e given the refusal is the daemon's, so that the log has it.
+	// The refusal is the daemon's wherever it can be asked, so that the log
+	// has it.
 	sign := a.sign
 	a.sign = func(*protocol.SignRequest) (*protocol.Signed, *protocol.Error) {
 		return nil, protocol.NewError(protocol.NotACaller, "no")
 	}
-	e := strings.Repeat("ab", 32)
+	file, e := writeFile(t, "f", "m"), strings.Repeat("ab", 32)
+	a.ctl("", "sign", "contract", "--file", file).want(t, exitRefused, "not_a_caller")
+	a.ctl("", "sign", "contract", "--file", file, "--algorithm", "SM2-SM3").want(t, exitRefused, "not_a_caller")
 	a.ctl("", "sign", "contract", "--sm2-e", e).want(t, exitRefused, "not_a_caller")
 	// What it grants all the same cannot be verified.
 	a.sign = sign
