@@ -202,6 +202,7 @@ func (a *appliance) commitAct(sub submission, p *procedure) (outcome, error) {
 	}
 	e := a.actEvent(sub)
 	e.Result, e.Count = audit.Allowed, p.signs
+	describeKey(e, change.Entry)
 	c := &store.Commit{Events: []*audit.Event{e}, Change: &change}
 	if err := a.store.Record(c); err != nil {
 		a.troubles.record(err.Error())
@@ -213,6 +214,19 @@ func (a *appliance) commitAct(sub submission, p *procedure) (outcome, error) {
 		p.after()
 	}
 	return outcome{event: c.Receipts[0].Event, entry: change.Entry}, nil
+}
+
+// describeKey has the event of a new key name it: the log alone then says which
+// public key an entry had from its first day, and which transcript is the
+// ceremony's.
+func describeKey(e *audit.Event, entry *register.Entry) {
+	if entry == nil || entry.Key == nil || entry.Rev != 1 {
+		return
+	}
+	if _, public, err := entry.Key.Parse(); err == nil {
+		e.Signer, e.Token = signerOf(public), entry.Key.Token
+	}
+	e.Input, e.Value = "transcript", entry.Key.Transcript
 }
 
 func (a *appliance) actEvent(sub submission) *audit.Event {

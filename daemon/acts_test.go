@@ -145,8 +145,14 @@ func TestCeremonyLeavesATranscript(t *testing.T) {
 		}
 	}
 	for _, ev := range r.events() {
-		if ev.Op == string(authority.KeyCreate) && ev.Count != 1 {
+		if ev.Op != string(authority.KeyCreate) {
+			continue
+		}
+		if ev.Count != 1 {
 			t.Errorf("event %d counts %d signatures of the ceremony, want 1", ev.Seq, ev.Count)
+		}
+		if ev.Value != e.Key.Transcript || ev.Signer != r.server.appliance().book.find("sm2").signer {
+			t.Errorf("event %d names transcript %s and key %s", ev.Seq, ev.Value, ev.Signer)
 		}
 	}
 }

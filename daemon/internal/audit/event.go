@@ -127,7 +127,7 @@ type Event struct {
 	// What was done.
 	Op       string `json:"op,omitempty"`
 	Alg      string `json:"alg,omitempty"`
-	Input    string `json:"input,omitempty"`    // digest, sm2_e, message, digest_as_message
+	Input    string `json:"input,omitempty"`    // digest, sm2_e, message, digest_as_message; of an act: transcript
 	Value    string `json:"value,omitempty"`    // what the key signed
 	DocHash  string `json:"doc_hash,omitempty"` // the caller's document_hash
 	Property string `json:"property,omitempty"`
