@@ -33,13 +33,15 @@ import (
 // A crash before 4 loses signatures that nobody has seen. There is nothing to
 // undo. The record is not bound to ctx: a caller who hangs up cannot erase it.
 func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protocol.SignRequest) (*protocol.SignReply, *protocol.Error) {
-	u := newUse(a, who, call, req)
 	if req.RequestId != "" {
-		land, err := a.flights.take(ctx, u.idem.Key)
+		land, err := a.flights.take(ctx, requestKey(who.UID, req.RequestId))
 		if err != nil {
 			return nil, protocol.NewError(protocol.DeadlineExceeded, "the same request_id was still being answered")
 		}
 		defer land()
+	}
+	u := newUse(a, who, call, req) // looks at register and clock, so after the wait
+	if u.idem != nil {
 		if fault := u.recall(); fault != nil {
 			return nil, fault
 		}

@@ -27,8 +27,18 @@ func pinReader(t firmwareconfig.Token) func() (hsm.Secret, error) {
 		if err != nil {
 			return hsm.Secret{}, err
 		}
-		return readPIN(path)
+		return readPIN(path, closedTo(t))
 	}
+}
+
+// closedTo is the mode bits that must not be set on a token's PIN. Where its
+// file system has ACLs, systemd gives a credential to the service by one, and
+// the mode then shows the ACL's mask as group bits.
+func closedTo(t firmwareconfig.Token) fs.FileMode {
+	if t.PINFile != "" {
+		return 0o077
+	}
+	return 0o007
 }
 
 func pinPath(t firmwareconfig.Token) (string, error) {
@@ -53,21 +63,21 @@ func checkPINFiles(config firmwareconfig.Config) error {
 				continue
 			}
 			if info, err := os.Stat(path); err == nil {
-				errs = append(errs, checkPINMode(path, info))
+				errs = append(errs, checkPINMode(path, info, closedTo(t)))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func checkPINMode(path string, info fs.FileInfo) error {
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 == 0 {
+func checkPINMode(path string, info fs.FileInfo, closed fs.FileMode) error {
+	if info.Mode().IsRegular() && info.Mode().Perm()&closed == 0 {
 		return nil
 	}
 	return fmt.Errorf("PIN file %s has mode %v: want a file of mode 0400 or 0600", path, info.Mode())
 }
 
-func readPIN(path string) (pin hsm.Secret, err error) {
+func readPIN(path string, closed fs.FileMode) (pin hsm.Secret, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return hsm.Secret{}, fmt.Errorf("reading PIN: %w", err)
@@ -77,7 +87,7 @@ func readPIN(path string) (pin hsm.Secret, err error) {
 	if err != nil {
 		return hsm.Secret{}, fmt.Errorf("reading PIN: %w", err)
 	}
-	if err := checkPINMode(path, info); err != nil {
+	if err := checkPINMode(path, info, closed); err != nil {
 		return hsm.Secret{}, err
 	}
 	buf := make([]byte, maxPIN+2)
