@@ -27,6 +27,8 @@ func (s *Server) acceptSign(l *net.UnixListener) error {
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil
+		case errors.Is(err, unix.ECONNABORTED):
+			continue // the peer has gone again
 		case isExhausted(err):
 			s.journal.Send(systemd.InternalError, "a connection waits: out of descriptors or memory", systemd.Cause(err))
 			if !s.rest(pause) {
@@ -43,7 +45,7 @@ func (s *Server) acceptSign(l *net.UnixListener) error {
 }
 
 func isExhausted(err error) bool {
-	for _, errno := range []unix.Errno{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED} {
+	for _, errno := range []unix.Errno{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM} {
 		if errors.Is(err, errno) {
 			return true
 		}
@@ -94,10 +96,9 @@ func (s *Server) enroll(c *conn) *protocol.Error {
 		return protocol.NewError(protocol.ShuttingDown, "the daemon is stopping: connect again")
 	case !c.peer.In(s.groups.Clients):
 		return protocol.NewError(protocol.NotACaller, "uid %d is not in the group of sign.sock", c.peer.UID)
-	case len(s.conns) >= s.limits.Connections:
-		return protocol.NewError(protocol.TooManyConnections, "the daemon has %d connections", len(s.conns)).RetryIn(acceptPauseMax)
-	case l.conns >= s.limits.ConnectionsPerUID:
-		return protocol.NewError(protocol.TooManyConnections, "uid %d has %d connections", c.peer.UID, l.conns).RetryIn(acceptPauseMax)
+	}
+	if fault := s.roomFor(c.peer.UID, l); fault != nil {
+		return fault
 	}
 	l.conns++
 	s.conns[c] = struct{}{}
@@ -113,12 +114,8 @@ func (s *Server) strike(c *conn) {
 }
 
 // turnAway answers without reading. The frame fits any socket buffer, so this
-// does not wait for the peer. What the peer has sent already is read off
-// first: closing over unread bytes would reset the connection and could lose
-// the answer.
+// does not wait for the peer.
 func (s *Server) turnAway(c *conn, fault *protocol.Error) {
 	c.answerError(0, 0, fault)
-	c.raw.CloseWrite()
-	c.raw.SetReadDeadline(time.Now())
 	c.raw.Close()
 }

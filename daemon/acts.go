@@ -55,7 +55,7 @@ func (p *procedure) takeBack(err error) {
 }
 
 // procedures is the table of the kinds that are built. The kinds that make or
-// re-open a store are in init.go and clear.go.
+// re-open a store are in initialise.go and clear.go.
 var procedures = map[authority.Kind]func(*appliance, submission) (*procedure, error){
 	authority.KeyCreate:     keyCreate,
 	authority.EntryActivate: entryActivate,
@@ -124,11 +124,10 @@ func (a *appliance) judge(sub submission) error {
 	if sub.act.Appliance != a.id {
 		return fmt.Errorf("%w: it names %.16s…, this is %.16s…", authority.ErrOtherAppliance, sub.act.Appliance, a.id)
 	}
-	at := a.instant()
-	if sub.act.Kind != authority.ClockAccept && at.Clock == policy.JumpedClock {
-		return errClockJumped
+	if err := a.genesis.Authorise(sub.act, sub.signatures, sub.inAdmin); err != nil {
+		return err
 	}
-	if err := sub.act.CheckTime(at.Time); err != nil {
+	if err := a.checkActTime(sub.act); err != nil {
 		return err
 	}
 	if err := sub.act.CheckContent(sub.content); err != nil {
@@ -137,13 +136,34 @@ func (a *appliance) judge(sub submission) error {
 	if err := a.checkPrefix(sub.act); err != nil {
 		return err
 	}
-	if err := a.genesis.Authorise(sub.act, sub.signatures, sub.inAdmin); err != nil {
-		return err
-	}
 	return a.checkNonce(sub.act)
 }
 
-var errClockJumped = errors.New("the clock jumped: mend it, or accept it with signetctl mode clear --accept-clock")
+// checkActTime judges by the later of clock and log. Nonces are dropped by the
+// log's time: under a clock that is behind, an act that expired and whose
+// nonce is gone would be new again.
+func (a *appliance) checkActTime(act authority.Act) error {
+	at := a.instant()
+	if act.Kind != authority.ClockAccept {
+		switch at.Clock {
+		case policy.JumpedClock:
+			return errClockJumped
+		case policy.BehindClock:
+			return errClockBehind
+		}
+	}
+	now := at.Time
+	if recorded := a.store.Position().Recorded; recorded.After(now) {
+		now = recorded
+	}
+	return act.CheckTime(now)
+}
+
+// What is wrong with the clock, where an act cannot be judged by it.
+var (
+	errClockJumped = errors.New("the clock jumped: mend it, or accept it with signetctl mode clear --accept-clock")
+	errClockBehind = errors.New("the clock is behind the log: set it right")
+)
 
 // checkPrefix refuses an act made over another history of this log.
 func (a *appliance) checkPrefix(act authority.Act) error {
@@ -235,7 +255,7 @@ func (a *appliance) actEvent(sub submission) *audit.Event {
 		Kind: audit.KindAct, Decided: &at, Clock: a.clock.syncState(), UID: &uid, GID: &sub.who.GIDs[0], GIDs: sub.who.GIDs[1:],
 		PID: sub.who.PID, Unit: sub.who.Unit, Op: string(sub.act.Kind), Act: sub.raw, Role: "unsigned",
 	}
-	if acct := a.book.find(sub.act.Target); acct != nil || sub.act.Kind == authority.KeyCreate {
+	if authority.AboutEntry(sub.act.Kind) {
 		e.Entry = sub.act.Target
 	}
 	return e
@@ -244,13 +264,15 @@ func (a *appliance) actEvent(sub submission) *audit.Event {
 // refuseAct records a refused act, counted like every refusal.
 func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol.Error {
 	answer := a.actError(err)
-	if errors.Is(err, errClockJumped) {
-		return answer // nothing is recorded with a time that cannot be trusted
-	}
 	e := a.actEvent(sub)
-	e.Refuse(answer.Name, ruleAct)
-	e.Count = signs
-	answer = a.refuse(refusal{sub.who.UID, e.Entry, ruleAct + "." + string(sub.act.Kind), answer.Name, audit.Refused}, e, nil, answer)
+	rule := ruleAct + "." + string(sub.act.Kind)
+	e.Refuse(answer.Name, rule)
+	if signs > 0 { // signatures of a ceremony are counted in an event of their own
+		e.Count = signs
+		answer = a.recordRefusal(e, nil, answer)
+	} else {
+		answer = a.refuse(refusal{sub.who.UID, e.Entry, rule, answer.Name, audit.Refused}, e, nil, answer)
+	}
 	fields := []systemd.Field{systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Reason(answer.Name)}
 	if answer.Event != nil { // none where the store could not take it
 		fields = append(fields, systemd.Event(*answer.Event))
@@ -277,6 +299,7 @@ var actCodes = []struct {
 	{register.ErrTransition, protocol.IllegalTransition},
 	{errUnsupported, protocol.Unsupported},
 	{errClockJumped, protocol.ClockJumped},
+	{errClockBehind, protocol.ClockBehind},
 	{errNoEntry, protocol.UnknownEntry},
 	{errNoToken, protocol.Malformed},
 	{errConflict, protocol.Conflict},

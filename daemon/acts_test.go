@@ -229,10 +229,9 @@ func TestPolicyOfARecycledUIDAllowsNobody(t *testing.T) {
 	}
 	record := acct.record
 	record.Users = []policy.Principal{{Name: name, ID: uid + 1}}
-	stale, err := newAccount(acct.entry, record, acct.policy.Policy())
-	if err != nil {
-		t.Fatal(err)
-	}
+	stale, err := newAccount(acct.entry)
+	mustDo(t, err)
+	stale.bind(record, acct.policy.Policy(), systemLookup)
 	if stale.policy.Names(uid, nil) || stale.policy.Names(uid+1, nil) || len(stale.policy.Stale()) != 1 {
 		t.Errorf("a pair that no longer matches still allows: %+v", stale.policy.Stale())
 	}
@@ -271,5 +270,28 @@ func TestLogIsReadInPagesAndReadingIsAnEvent(t *testing.T) {
 		if status, _ := auditor.call("GET", admin.PathEvents+query, ""); status != 400 {
 			t.Errorf("events%s: %d, want 400", query, status)
 		}
+	}
+}
+
+// An act that was applied, expired, and whose nonce was dropped must not be
+// new again under a clock that is set back.
+func TestExpiredActIsNotNewUnderAClockThatIsBehind(t *testing.T) {
+	r := startedRig(t)
+	r.entry("sm2", "SM2")
+	o := r.administrator()
+	o.must(authority.EntrySuspend, "sm2", authority.Suspend{Basis: "a"})
+	resume := o.act(authority.EntryResume, "sm2", authority.Resume{})
+	if _, code := o.submit(resume); code != 0 {
+		t.Fatal(code)
+	}
+	r.clock.pass(2 * time.Hour)
+	o.must(authority.EntrySuspend, "sm2", authority.Suspend{Basis: "stolen"})
+	o.must(authority.PolicySet, "sm2", authority.SetPolicy{Text: fmt.Sprintf(policyText, myUID(callerUID))})
+	r.clock.jump(-90 * time.Minute)
+	if _, code := o.submit(resume); code != protocol.ClockBehind {
+		t.Errorf("the old act under a clock that is behind: %v, want clock_behind", code)
+	}
+	if got := r.server.appliance().book.find("sm2").entry.Status(); got != "suspended" {
+		t.Errorf("entry is %s", got)
 	}
 }

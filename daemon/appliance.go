@@ -59,6 +59,9 @@ func (a *appliance) instant() policy.Instant {
 // minute, and returns the answer with the index of the event.
 // The journal is told of the first, with the fields more.
 func (a *appliance) refuse(r refusal, e *audit.Event, private map[string]audit.Private, answer *protocol.Error, more ...systemd.Field) *protocol.Error {
+	if a.instant().Clock == policy.JumpedClock {
+		return answer // nothing is recorded with a time that cannot be trusted
+	}
 	t, first, due := a.ledger.enter(r, a.clock.from.Real())
 	if due != nil {
 		a.recordCounted(*due)
@@ -81,6 +84,16 @@ func (a *appliance) refuse(r refusal, e *audit.Event, private map[string]audit.P
 	return answer
 }
 
+// recordRefusal records a refusal that is never counted.
+func (a *appliance) recordRefusal(e *audit.Event, private map[string]audit.Private, answer *protocol.Error) *protocol.Error {
+	c := &store.Commit{Events: []*audit.Event{e}, Private: []map[string]audit.Private{private}}
+	if err := a.store.Record(c); err != nil {
+		return storeError(err)
+	}
+	answer.Event = &c.Receipts[0].Event
+	return answer
+}
+
 // recordCounted writes the refusals of a minute that is over. If the store
 // cannot take them, at most this count is lost, as after a crash.
 func (a *appliance) recordCounted(c countedRefusal) {
@@ -89,7 +102,7 @@ func (a *appliance) recordCounted(c countedRefusal) {
 		return
 	}
 	a.journal.Send(systemd.Refusals, fmt.Sprintf("%s %d more times: %s (%s)", c.result, c.count, c.reason, c.rule), systemd.UID(c.uid),
-		systemd.Entry(c.entry), systemd.Rule(c.rule), systemd.Reason(c.reason), systemd.Count(c.count), systemd.Since(c.first))
+		systemd.Entry(orNone(c.entry)), systemd.Rule(c.rule), systemd.Reason(c.reason), systemd.Count(c.count), systemd.Since(c.first))
 }
 
 // tick does what is due each second.

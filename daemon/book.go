@@ -51,20 +51,21 @@ func openBook(s *store.Store) (*book, error) {
 }
 
 func readAccount(s *store.Store, e register.Entry) (*account, error) {
-	if e.PolicyRev == 0 {
-		return newAccount(e, register.PolicyRecord{}, policy.Policy{})
+	a, err := newAccount(e)
+	if err != nil || e.PolicyRev == 0 {
+		return a, err
 	}
 	record, p, err := s.Policy(e.ID, e.PolicyRev)
 	if err != nil {
 		return nil, err
 	}
-	return newAccount(e, record, p)
+	a.bind(record, p, systemLookup)
+	return a, nil
 }
 
-// newAccount binds the policy to whom its names mean now: a name that means
-// another id than when the policy was set allows nobody.
-func newAccount(e register.Entry, record register.PolicyRecord, p policy.Policy) (*account, error) {
-	a := &account{entry: e, record: record}
+// newAccount is the account of an entry whose policy allows nobody yet.
+func newAccount(e register.Entry) (*account, error) {
+	a := &account{entry: e}
 	if e.Key != nil {
 		id, public, err := e.Key.Parse()
 		if err != nil {
@@ -73,10 +74,14 @@ func newAccount(e register.Entry, record register.PolicyRecord, p policy.Policy)
 		a.key = hsm.KeyRef{Token: e.Key.Token, ID: id, Public: public}
 		a.signer = signerOf(public)
 	}
-	if e.PolicyRev != 0 {
-		a.policy, _ = policy.Bind(p, policy.Resolved{Users: record.Users, Groups: record.Groups}, systemLookup)
-	}
 	return a, nil
+}
+
+// bind ties the policy to whom its names mean by lookup: a name that means
+// another id than when the policy was set allows nobody.
+func (a *account) bind(record register.PolicyRecord, p policy.Policy, lookup policy.Lookup) {
+	a.record = record
+	a.policy, _ = policy.Bind(p, policy.Resolved{Users: record.Users, Groups: record.Groups}, lookup)
 }
 
 func signerOf(public algo.PublicKey) string {

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 
 	"signet/daemon/internal/store"
@@ -11,8 +10,8 @@ import (
 
 // clearPoison carries out the act that ends mode poisoned. The store is
 // opened anew, which rewrites its meta pages first; the act is judged against
-// the genesis found there and becomes the first event. If anything of that
-// fails, store and mode stay as they were.
+// the genesis found there and becomes the first event. If it is refused, store and
+// mode stay as they were.
 func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
 	s.initialising.Lock()
 	defer s.initialising.Unlock()
@@ -33,7 +32,8 @@ func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
 		return outcome{}, s.stillPoisonedAs(cond, answer, a.store.Close())
 	}
 	if err := unmarkPoison(s.runtimeDir); err != nil {
-		return outcome{}, s.stillPoisoned(cond, errors.Join(err, a.store.Close()))
+		answer := protocol.NewError(protocol.Poisoned, "the act is recorded, but the mark could not be removed: %s; remove it and restart signetd", err.Error())
+		return outcome{}, s.stillPoisonedAs(cond, answer, a.store.Close())
 	}
 	s.adopt(a)
 	a.sayApplied(sub, done)
@@ -87,6 +87,8 @@ func (s *Server) stillPoisonedAs(cond condition, answer *protocol.Error, err err
 	if err != nil {
 		s.journal.Send(systemd.StoreFault, "letting go of the store", systemd.Cause(err))
 	}
-	s.enter(cond)
+	if now := s.condition(); now.mode != PoisonedMode {
+		s.enter(cond) // a sync that failed meanwhile has said so itself
+	}
 	return answer
 }

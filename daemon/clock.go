@@ -78,7 +78,20 @@ type clock struct {
 	jumped bool
 }
 
-func newClock(from Sources) *clock { return &clock{from: from} }
+// newClock goes on from the offset that an earlier process of this boot
+// accepted, so that a restart does not accept what it refused; 0 is none.
+func newClock(from Sources, accepted time.Duration) *clock {
+	c := &clock{from: from, offset: accepted, known: accepted != 0}
+	c.observe(from.Real())
+	return c
+}
+
+// accepted is the offset to go on from.
+func (c *clock) accepted() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.offset
+}
 
 // now returns the time and whether it can be trusted after an event recorded
 // at last.
@@ -102,7 +115,9 @@ func (c *clock) now(last time.Time) (time.Time, policy.Clock) {
 func (c *clock) observe(at time.Time) {
 	offset := time.Duration(at.UnixNano()) - c.from.Boot()
 	c.jumped = c.known && offset-c.offset > maxJump && c.from.Sync() != Synced
-	if !c.jumped {
+	// Never lower but by accept: a clock that is set back and then right
+	// again has not jumped.
+	if !c.jumped && (!c.known || offset > c.offset) {
 		c.offset, c.known = offset, true
 	}
 }

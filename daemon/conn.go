@@ -36,11 +36,11 @@ type conn struct {
 	mu      sync.Mutex // guards running
 	running map[uint64]context.CancelFunc
 	calls   sync.WaitGroup
-	unread  chan struct{} // a place for each call begun whose answer is not written
+	unread  chan struct{} // a place for each answer that is not written yet
 }
 
-// maxUnread is how many answers may wait for a peer to read; then his next
-// frame waits for him.
+// maxUnread is how many answers of a connection may wait for its peer to read;
+// the next ones count as requests in hand.
 const maxUnread = 64
 
 func newConn(s *Server, raw *net.UnixConn, peer Peer) *conn {
@@ -91,6 +91,7 @@ func (c *conn) sayWhy(h protocol.Header, err error) {
 	switch {
 	case errors.As(err, &fault):
 		c.answerError(h.Method, h.Call, fault)
+		c.calls.Wait() // what is in flight is still answered
 		c.linger()
 	case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed):
 	case isTimeout(err):
@@ -131,22 +132,26 @@ func (c *conn) start(f protocol.Frame) bool {
 	}
 	c.running[f.Call] = cancel
 	c.mu.Unlock()
-	counted := f.Method != protocol.MethodHealth && f.Method != protocol.MethodTime
-	if counted && !c.server.admit(c.peer.UID) {
+	if f.Method == protocol.MethodHealth || f.Method == protocol.MethodTime {
+		// Answered in line, whatever else is in hand: a monitor must not
+		// take a busy daemon for a dead one.
+		c.hand(c.call(ctx, f))
+		c.end(f.Call, cancel)
+		return true
+	}
+	if !c.server.admit(c.peer.UID) {
 		c.end(f.Call, cancel)
 		c.answerError(f.Method, f.Call, protocol.NewError(protocol.Busy, "%d requests of uid %d are in hand", c.server.limits.QueuePerUID, c.peer.UID).RetryIn(busyRetry))
 		return true
 	}
-	c.unread <- struct{}{}
 	c.calls.Go(func() {
-		defer func() { <-c.unread }()
 		d := c.call(ctx, f)
+		c.unread <- struct{}{} // counts as in hand while too many answers are unread
+		defer func() { <-c.unread }()
 		// Before the answer: with it in hand the caller may use the call id,
 		// and his place in the queue, at once.
 		c.end(f.Call, cancel)
-		if counted {
-			c.server.dismiss(c.peer.UID)
-		}
+		c.server.dismiss(c.peer.UID)
 		c.hand(d)
 	})
 	return true

@@ -1,12 +1,14 @@
 package daemon
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,7 +48,7 @@ func TestCallerThatHangsUpLeavesItsEvent(t *testing.T) {
 	r.waitFor(func() bool {
 		r.server.mu.Lock()
 		defer r.server.mu.Unlock()
-		return len(r.server.conns) == 0 && len(r.server.perUID) == 0
+		return len(r.server.conns) == 0 && r.server.perUID[uint32(myUID(callerUID))] == nil
 	}, "the connection to be struck off")
 }
 
@@ -339,5 +341,56 @@ func TestTurnstileForgetsWhoGaveUp(t *testing.T) {
 	gate.leave()
 	if err := gate.enter(context.Background(), 3); err != nil || gate.waiting(2) != 0 {
 		t.Errorf("the slot was lost: %v", err)
+	}
+}
+
+// The people's sockets take no more connections of a uid than sign.sock does.
+func TestPeoplesConnectionsAreCapped(t *testing.T) {
+	r := newRig(t)
+	r.limits.ConnectionsPerUID = 3
+	r.start()
+	for range 3 {
+		conn := r.dial("audit", daemonUID+12, auditGID)
+		mustWrite(t, conn, []byte("GET /v1/status HTTP/1.1\r\nHost: signetd\r\n\r\n"))
+		if line := firstLine(t, conn); !strings.Contains(line, "200") {
+			t.Fatalf("connection within the limit: %q", line)
+		}
+	}
+	if line := firstLine(t, r.dial("audit", daemonUID+12, auditGID)); !strings.Contains(line, "429") {
+		t.Errorf("one connection more: %q, want 429", line)
+	}
+}
+
+func firstLine(t testing.TB, conn net.Conn) string {
+	t.Helper()
+	conn.SetDeadline(time.Now().Add(patience))
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+// A frame that cannot be read does not cost the answers of calls in flight.
+func TestBadFrameLeavesTheCallsInFlightTheirAnswers(t *testing.T) {
+	g := &gate{}
+	r := newRig(t)
+	r.wrap = func(d hsm.Driver) hsm.Driver { g.Driver = d; return g }
+	r.start()
+	r.init()
+	r.waitMode(Serving)
+	r.entry("sm2", "SM2")
+	g.open = make(chan struct{})
+	conn := r.dial("sign", callerUID, clientsGID)
+	mustWrite(t, conn, signFrame(t, signRequest("sm2", algo.SM2SM3, 1)))
+	r.waitFor(func() bool { return g.waiting.Load() == 1 }, "the HSM's signature")
+	f, err := r.exchange(conn, protocol.AppendFrame(nil, protocol.KindReply, 0, 9, nil))
+	mustDo(t, err)
+	if fault := r.faultOf(f); !errors.Is(fault, protocol.Malformed) {
+		t.Fatalf("bad frame: %v", fault)
+	}
+	close(g.open)
+	if f, err := protocol.ReadReply(conn); err != nil || f.Kind != protocol.KindReply {
+		t.Errorf("the call in flight: %+v, %v", f.Header, err)
 	}
 }

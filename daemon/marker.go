@@ -20,7 +20,6 @@ const (
 	storeName  = "signet.db"
 	lockName   = "lock"
 	markerName = "marker.json"
-	latchName  = "pin-latch"
 	poisonName = "poisoned"
 )
 

@@ -419,3 +419,34 @@ func TestStatusShowsWhyUsesFail(t *testing.T) {
 		t.Error("the journal does not say why")
 	}
 }
+
+func TestClockThatWentBackAndReturnedHasNotJumped(t *testing.T) {
+	r := startedRig(t)
+	r.entry("sm2", "SM2")
+	c := r.caller(callerUID)
+	for _, d := range []time.Duration{-5 * time.Minute, 5 * time.Minute} {
+		r.clock.jump(d)
+		r.server.appliance().tick()
+	}
+	if _, err := c.Sign(context.Background(), signRequest("sm2", algo.SM2SM3, 1)); err != nil {
+		t.Errorf("sign: %v", err)
+	}
+}
+
+// A restart accepts no time that the process before it refused.
+func TestRestartDoesNotAcceptAJumpedClock(t *testing.T) {
+	r := startedRig(t)
+	r.entry("sm2", "SM2")
+	r.waitFor(func() bool { return readAccepted(r.path("run")) != 0 }, "the accepted time to be kept")
+	r.clock.jump(10 * 365 * 24 * time.Hour)
+	r.stop()
+	r.start()
+	r.waitMode(Serving)
+	if _, err := r.caller(callerUID).Sign(context.Background(), signRequest("sm2", algo.SM2SM3, 1)); !errors.Is(err, protocol.ClockJumped) {
+		t.Errorf("sign after a restart: %v, want clock_jumped", err)
+	}
+	if at := r.lastEvent().Recorded.Time(); at.After(time.Now().Add(time.Hour)) {
+		t.Errorf("recorded at %v", at)
+	}
+	r.clock.jump(-10 * 365 * 24 * time.Hour)
+}

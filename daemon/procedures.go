@@ -13,8 +13,8 @@ import (
 	"signet/protocol"
 )
 
-// change returns the procedure of an act that moves its target by a rule of
-// the register.
+// move returns the procedure of an act that moves its target by a rule of the
+// register.
 func (a *appliance) move(sub submission, rule func(register.Entry) (register.Entry, error)) *procedure {
 	return &procedure{change: func() (store.Change, error) {
 		e, err := a.target(sub)
@@ -107,19 +107,40 @@ func clockAccept(a *appliance, sub submission) (*procedure, error) {
 	}, nil
 }
 
-// accountAfter is the account of an entry after a change of it.
+// accountAfter is the account of an entry after a change of it. It runs on the
+// committer and so asks no user database: an unchanged policy stays bound as
+// it is, and the names of a new one were resolved when its act was judged.
 func accountAfter(before *account, ch *store.Change) (*account, error) {
-	if ch.Policy != nil {
+	a, err := newAccount(*ch.Entry)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case ch.Policy != nil:
 		p, err := policy.Parse([]byte(ch.Policy.Text))
 		if err != nil {
 			return nil, err
 		}
-		return newAccount(*ch.Entry, *ch.Policy, p)
+		a.bind(*ch.Policy, p, asResolved(*ch.Policy))
+	case before != nil:
+		a.record, a.policy = before.record, before.policy
 	}
-	if before == nil {
-		return newAccount(*ch.Entry, register.PolicyRecord{}, policy.Policy{})
+	return a, nil
+}
+
+// asResolved looks names up in the pairs of the record itself.
+func asResolved(r register.PolicyRecord) policy.Lookup {
+	in := func(pairs []policy.Principal) func(string) (uint32, error) {
+		return func(name string) (uint32, error) {
+			for _, p := range pairs {
+				if p.Name == name {
+					return p.ID, nil
+				}
+			}
+			return 0, fmt.Errorf("%s was not resolved", strconv.Quote(name))
+		}
 	}
-	return newAccount(*ch.Entry, before.record, before.policy.Policy())
+	return policy.Lookup{User: in(r.Users), Group: in(r.Groups)}
 }
 
 // checkNewEntry refuses an id that is taken or malformed.

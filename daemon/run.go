@@ -9,11 +9,11 @@ import (
 	"signet/systemd"
 )
 
-// Timeouts of a stop, in the order in which they may run out.
-const (
-	drainTimeout = 15 * time.Second // calls in flight
-	tickEach     = time.Second
-)
+// drainTimeout is how long a stop waits for calls in flight before it ends them.
+const drainTimeout = 15 * time.Second
+
+// tickEach is how often the daemon looks after what is due.
+const tickEach = time.Second
 
 // Run serves on the sockets until ctx ends, then drains: takes no new
 // request, answers those in flight, records the stop and lets go of store
@@ -61,6 +61,7 @@ func (s *Server) tick(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+		s.keepClock()
 		a := s.appliance()
 		if a == nil {
 			continue
@@ -71,6 +72,20 @@ func (s *Server) tick(ctx context.Context) {
 			s.writeMarker(a)
 		}
 	}
+}
+
+// keepClock writes the accepted offset where the next process finds it, when
+// it has moved by more than a second.
+func (s *Server) keepClock() {
+	now := s.clock.accepted()
+	if moved := now - s.keptClock; moved < time.Second && moved > -time.Second {
+		return
+	}
+	if err := writeAccepted(s.runtimeDir, now); err != nil {
+		s.journal.Send(systemd.InternalError, "keeping the accepted time", systemd.Cause(err))
+		return
+	}
+	s.keptClock = now
 }
 
 func (s *Server) writeMarker(a *appliance) {
@@ -98,7 +113,7 @@ func (s *Server) stop(sockets Sockets, web *web, stopTicking func()) error {
 		})
 	}
 	stopTicking()
-	errs = append(errs, web.drain(drainTimeout))
+	errs = append(errs, s.drainWeb(web))
 	errs = append(errs, s.drain())
 	if a := s.appliance(); a != nil {
 		errs = append(errs, a.close())
@@ -108,6 +123,16 @@ func (s *Server) stop(sockets Sockets, web *web, stopTicking func()) error {
 	}
 	errs = append(errs, s.letGoPoisoned(), s.tokens.close(), s.lock.Release())
 	return errors.Join(errs...)
+}
+
+// drainWeb lets acts end. One that takes too long is told so, and has time to
+// take back what it did: a key that no act recorded must not stay.
+func (s *Server) drainWeb(web *web) error {
+	if web.drain(drainTimeout) == nil {
+		return nil
+	}
+	s.stopCalls()
+	return errors.Join(web.drain(undoTimeout), web.close())
 }
 
 // drain waits for the calls in flight. Those that take too long are told that

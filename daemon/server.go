@@ -1,8 +1,8 @@
 // Package daemon is signetd: it knows its peers, decides, signs through the
 // HSM, verifies, records, and answers.
 //
-// The request path reads conn.go, answer.go, sign.go, and then the committer
-// of internal/store. Officers' acts read admin.go, acts.go.
+// The request path reads conn.go, answer.go, sign.go, then the committer of
+// internal/store, and delivery.go. Officers' acts read web.go, submit.go, acts.go.
 package daemon
 
 import (
@@ -70,6 +70,7 @@ type Server struct {
 	version    string
 	started    time.Time
 	lock       *store.Lock
+	keptClock  time.Duration // the ticker's alone: what keepClock wrote last
 
 	calls     context.Context // of every call; ended when draining took too long
 	stopCalls context.CancelFunc
@@ -81,8 +82,10 @@ type Server struct {
 	warnings []string
 	stopping bool
 	conns    map[*conn]struct{}
+	people   int // connections to admin.sock and audit.sock
 	perUID   map[uint32]*load
 
+	telling      sync.Mutex // held while tokens are looked at and the mode is set by them
 	initialising sync.Mutex // held by the act that makes or re-opens the store
 	serving      sync.WaitGroup
 }
@@ -142,7 +145,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		name: o.Name, stateDir: o.State, runtimeDir: o.Runtime, maxSize: int(o.MaxSize), anchorEach: o.AnchorEach,
-		limits: o.Limits, groups: o.Groups, tokens: t, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources), version: o.Version,
+		limits: o.Limits, groups: o.Groups, tokens: t, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources, readAccepted(o.Runtime)), version: o.Version,
 		started: o.Sources.Real(), lock: o.Lock, warnings: slices.Clone(o.Warnings),
 		conns: map[*conn]struct{}{}, perUID: map[uint32]*load{},
 	}
@@ -209,6 +212,10 @@ func (s *Server) adopt(a *appliance) {
 // TokensChanged sets serving or degraded by what the tokens are now. Drivers
 // call it from any goroutine.
 func (s *Server) TokensChanged() {
+	// One at a time: of two that look at the tokens the later one must have
+	// the last word.
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	if s.isStopping() {
 		return // tokens that are let go of are not down
 	}

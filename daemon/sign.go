@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"sync"
 
@@ -220,9 +221,6 @@ func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
 	if len(u.items) > 1 {
 		answer.Field = fmt.Sprintf("inputs[%d]", it.index)
 	}
-	if d.Reason == policy.ClockJumped {
-		return answer // nothing is recorded with a time that cannot be trusted
-	}
 	e := u.refusalEvent(it, d.Reason.String(), d.Rule)
 	return u.refuse(refusal{u.who.UID, u.req.Entry, d.Rule, answer.Name, audit.Refused}, e, it.private, answer)
 }
@@ -293,7 +291,14 @@ func (u *use) signAll(ctx context.Context) {
 // signersPerUse is how many items of one request wait for the token at once.
 const signersPerUse = 16
 
+// signOne signs one item. A panic, of a library over bytes that a module made
+// up, ends this item and not the daemon.
 func (u *use) signOne(ctx context.Context, it *item) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			it.sig, err = nil, fmt.Errorf("signing panicked: %v\n%s", r, debug.Stack())
+		}
+	}()
 	if it.operation() == policy.Message {
 		if it.tbs, err = algo.ToBeSigned(u.alg, u.account.key.Public, it.tbs); err != nil {
 			return err

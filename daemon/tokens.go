@@ -101,8 +101,7 @@ func (t *tokens) sign(ctx context.Context, uid uint32, key hsm.KeyRef, a algo.Al
 	if err := tok.gate.enter(ctx, uid); err != nil {
 		return nil, &hsm.Error{Class: hsm.ClassBusy, Token: key.Token, Op: "waiting for a session", Err: err}
 	}
-	sig, err := tok.driver.Sign(ctx, key, a, tbs)
-	tok.gate.leave()
+	sig, err := tok.sign(ctx, key, a, tbs)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +109,13 @@ func (t *tokens) sign(ctx context.Context, uid uint32, key hsm.KeyRef, a algo.Al
 		return nil, err
 	}
 	return sig, nil
+}
+
+// sign holds a place at the gate, entered by the caller, while the driver
+// signs; verification needs none.
+func (t *token) sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs []byte) ([]byte, error) {
+	defer t.gate.leave()
+	return t.driver.Sign(ctx, key, a, tbs)
 }
 
 // errBadSignature is returned for a signature that does not verify: a fault

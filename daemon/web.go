@@ -61,7 +61,7 @@ func (w *web) serve(l *net.UnixListener, which peopleSocket) error {
 	w.mu.Lock()
 	w.servers = append(w.servers, server)
 	w.mu.Unlock()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	if err := server.Serve(&doorkeeper{l, w.daemon}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	}
 	return nil
@@ -77,7 +77,20 @@ func (w *web) drain(timeout time.Duration) error {
 	for _, server := range w.servers {
 		// Its listener is closed already: no socket takes a connection by now.
 		if err := server.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, fmt.Errorf("draining: %w", err), server.Close())
+			errs = append(errs, fmt.Errorf("draining: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// close cuts off what did not drain.
+func (w *web) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	for _, server := range w.servers {
+		if err := server.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
@@ -97,10 +110,10 @@ type visitorKey struct{}
 
 func withVisitor(ctx context.Context, c net.Conn) context.Context {
 	v := &visitor{read: map[string]bool{}}
-	if unixConn, ok := c.(*net.UnixConn); ok {
-		v.peer, v.err = identify(unixConn)
+	if known, ok := c.(*person); ok {
+		v.peer = known.peer
 	} else {
-		v.err = errors.New("identifying peer: not a unix socket")
+		v.err = errors.New("identifying peer: not a connection of ours")
 	}
 	return context.WithValue(ctx, visitorKey{}, v)
 }

@@ -1,5 +1,7 @@
 package authority
 
+import "strings"
+
 // A Kind is what an act does. Append only: kinds stand in signed acts.
 type Kind string
 
@@ -147,6 +149,16 @@ func RuleOf(k Kind) (Rule, bool) {
 		}
 	}
 	return Rule{}, false
+}
+
+// AboutEntry tells whether the target of an act of this kind is an entry.
+func AboutEntry(k Kind) bool {
+	area, _, _ := strings.Cut(string(k), ".")
+	switch area {
+	case "entry", "key", "seal", "cert", "policy", "approval":
+		return true
+	}
+	return false
 }
 
 // Rules returns the table.

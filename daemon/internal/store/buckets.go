@@ -2,7 +2,7 @@
 // log and idempotency records together, so that quota, approval and event
 // cannot part. It is the only user of bbolt.
 //
-// Writes go through one committer goroutine (commit.go). Reads are short
+// Writes go through one committer goroutine (committer.go). Reads are short
 // transactions: one that lives long makes every commit slower for good.
 package store
 

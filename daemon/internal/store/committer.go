@@ -120,6 +120,7 @@ func (s *Store) commitTx(group []*Commit) (at Position, err error) {
 	next.settle()
 	s.head = next
 	s.position.Store(&at)
+	s.recent.add(at)
 	return at, nil
 }
 

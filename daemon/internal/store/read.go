@@ -115,11 +115,14 @@ func (s *Store) Blob(hash string) (blob []byte, err error) {
 	return blob, err
 }
 
-// RootAt returns the root of the log's first size events. It hashes them
-// anew, in pages.
+// RootAt returns the root of the log's first size events: from memory if the
+// log was as long not long ago, else it hashes them anew, in pages.
 func (s *Store) RootAt(size uint64) (audit.Hash, error) {
-	if at := s.Position(); at.Size == size {
-		return at.Root, nil
+	if s.poison.Load() != nil {
+		return audit.Hash{}, ErrPoisoned
+	}
+	if root, ok := s.recent.find(size); ok {
+		return root, nil
 	}
 	tree, err := s.rehash(size)
 	if err != nil {
@@ -128,16 +131,16 @@ func (s *Store) RootAt(size uint64) (audit.Hash, error) {
 	return tree.Root()
 }
 
-// Verify hashes the whole log anew and compares it with its frontier, and
-// with the root that somebody knew at a size of his.
+// Verify hashes the whole log anew, once, and compares it with the root that
+// somebody knew at a size of his, and with its frontier.
 func (s *Store) Verify(size uint64, root audit.Hash) error {
 	at := s.Position()
+	tree := audit.NewTree()
 	for _, want := range []struct {
 		size uint64
 		root audit.Hash
 	}{{size, root}, {at.Size, at.Root}} {
-		tree, err := s.rehash(want.size)
-		if err != nil {
+		if err := s.extend(tree, want.size); err != nil {
 			return err
 		}
 		got, err := tree.Root()
@@ -154,21 +157,26 @@ func (s *Store) Verify(size uint64, root audit.Hash) error {
 // rehash builds the tree of the first size events from their lines.
 func (s *Store) rehash(size uint64) (*audit.Tree, error) {
 	tree := audit.NewTree()
+	return tree, s.extend(tree, size)
+}
+
+// extend appends events to a tree of the first ones until it has size.
+func (s *Store) extend(tree *audit.Tree, size uint64) error {
 	for tree.Size() < size {
 		lines, err := s.Events(tree.Size(), int(min(size-tree.Size(), maxPage)))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(lines) == 0 {
-			return nil, fmt.Errorf("%w: the log ends at event %d, want %d", ErrDamaged, tree.Size(), size)
+			return fmt.Errorf("%w: the log ends at event %d, want %d", ErrDamaged, tree.Size(), size)
 		}
 		for _, line := range lines {
 			if err := tree.Append(audit.LeafHash(line)); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return tree, nil
+	return nil
 }
 
 // Check reads the whole log and compares it with its frontier: every line

@@ -38,6 +38,7 @@ type Store struct {
 
 	position atomic.Pointer[Position]
 	poison   atomic.Pointer[error]
+	recent   recent
 
 	idemMu sync.RWMutex
 	idem   map[shortKey]uint64 // request -> seq of its newest record
@@ -135,7 +136,9 @@ func (s *Store) load() (err error) {
 		if err != nil {
 			return err
 		}
-		s.position.Store(&Position{Size: s.head.tree.Size(), Root: root, Recorded: s.head.recorded})
+		at := Position{Size: s.head.tree.Size(), Root: root, Recorded: s.head.recorded}
+		s.position.Store(&at)
+		s.recent.add(at)
 		return s.loadIdem(tx)
 	})
 }
