@@ -36,12 +36,14 @@ type outcome struct {
 // A procedure is how one kind of act is carried out. prepare does what may
 // take long, with no lock held, so that a suspend never waits for a key to be
 // made; change judges the act under the lock and returns what it changes.
-// after does what is true only once the act is recorded; undo takes back what
-// prepare did if the act is certainly not recorded.
+// after does what is true only once the act is recorded, and finish, with no
+// lock held, what the act permits once: its fault does not undo the act. undo
+// takes back what prepare did if the act is certainly not recorded.
 type procedure struct {
 	prepare func(context.Context) error
 	change  func() (store.Change, error)
 	after   func()
+	finish  func(context.Context) error
 	undo    func()
 	signs   uint64 // C_Sign calls of prepare, counted in the act's event
 }
@@ -70,11 +72,43 @@ var procedures = map[authority.Kind]func(*appliance, submission) (*procedure, er
 // refused is an event too.
 func (a *appliance) apply(ctx context.Context, sub submission) (outcome, *protocol.Error) {
 	done, signs, err := a.carryOut(ctx, sub)
-	if err == nil {
+	if err == nil || errors.Is(err, errUnfinished) {
 		a.sayApplied(sub, done)
-		return done, nil
+		return done, a.unfinished(done, err)
 	}
 	return outcome{}, a.refuseAct(sub, signs, err)
+}
+
+// errUnfinished is wrapped by the fault of a finish: the act is recorded.
+var errUnfinished = errors.New("the act is recorded, but what it permits failed")
+
+// unfinished is the answer to an act that is recorded and whose finish failed.
+func (a *appliance) unfinished(done outcome, err error) *protocol.Error {
+	if err == nil {
+		return nil
+	}
+	answer, ok := hsmActError(err)
+	if !ok {
+		answer = a.internal("finishing an act", err)
+	}
+	answer.Event = &done.event
+	return answer
+}
+
+// reserve keeps a second copy of an act from being carried out while the first
+// is: its nonce is spent only with its record.
+func (a *appliance) reserve(nonce string) (release func(), err error) {
+	a.acts.Lock()
+	defer a.acts.Unlock()
+	if a.nonces[nonce] {
+		return nil, authority.ErrReplayed
+	}
+	a.nonces[nonce] = true
+	return func() {
+		a.acts.Lock()
+		defer a.acts.Unlock()
+		delete(a.nonces, nonce)
+	}, nil
 }
 
 func (a *appliance) sayApplied(sub submission, done outcome) {
@@ -96,6 +130,11 @@ func (a *appliance) carryOut(ctx context.Context, sub submission) (done outcome,
 	if err := a.judge(sub); err != nil {
 		return outcome{}, 0, err
 	}
+	release, err := a.reserve(sub.act.Nonce)
+	if err != nil {
+		return outcome{}, 0, err
+	}
+	defer release()
 	begin, ok := procedures[sub.act.Kind]
 	if !ok {
 		return outcome{}, 0, fmt.Errorf("%w: %s", errUnsupported, sub.act.Kind)
@@ -109,11 +148,16 @@ func (a *appliance) carryOut(ctx context.Context, sub submission) (done outcome,
 			return outcome{}, p.signs, err
 		}
 	}
-	done, err = a.commitAct(sub, p)
-	if err != nil {
+	if done, err = a.commitAct(sub, p); err != nil {
 		p.takeBack(err)
+		return outcome{}, p.signs, err
 	}
-	return done, p.signs, err
+	if p.finish != nil {
+		if err := p.finish(ctx); err != nil {
+			return done, p.signs, fmt.Errorf("%w: %w", errUnfinished, err)
+		}
+	}
+	return done, p.signs, nil
 }
 
 // errUnsupported is returned for an act of a kind that is not built yet.

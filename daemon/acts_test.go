@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -293,5 +294,30 @@ func TestExpiredActIsNotNewUnderAClockThatIsBehind(t *testing.T) {
 	}
 	if got := r.server.appliance().book.find("sm2").entry.Status(); got != "suspended" {
 		t.Errorf("entry is %s", got)
+	}
+}
+
+// Two copies of one act at once: one is carried out, and makes one key.
+func TestSecondCopyOfAnActInHandIsReplayed(t *testing.T) {
+	r := startedRig(t)
+	r.token.Control(t, "C_GenerateKeyPair=delay:500ms")
+	o, other := r.administrator(), r.administrator()
+	req := o.act(authority.KeyCreate, "sm2", authority.CreateKey{Type: "SM2", Token: "seals"})
+	codes := make(chan protocol.Code, 2)
+	for _, who := range []*officer{o, other} {
+		go func() {
+			_, code := who.submit(req)
+			codes <- code
+		}()
+	}
+	got := []protocol.Code{<-codes, <-codes}
+	slices.Sort(got)
+	if !slices.Equal(got, []protocol.Code{0, protocol.ActReplayed}) {
+		t.Errorf("answers %v, want one success and one replayed", got)
+	}
+	r.token.Control(t)
+	keys, err := r.server.tokens.byName["seals"].driver.Keys(t.Context(), "seals")
+	if err != nil || len(keys) != 1 {
+		t.Errorf("%d keys on the token, %v, want 1", len(keys), err)
 	}
 }

@@ -29,8 +29,9 @@ type appliance struct {
 	troubles *troubles
 	journal  *systemd.Journal
 
-	acts    sync.Mutex   // held while an act is judged and recorded: acts follow one another
-	leaving sync.RWMutex // held for reading by each write of signatures, see withdraw
+	acts    sync.Mutex      // held while an act is judged and recorded: acts follow one another
+	nonces  map[string]bool // of acts being carried out; guarded by acts
+	leaving sync.RWMutex    // held for reading by each write of signatures, see withdraw
 }
 
 // storeRetry is when a caller should ask again of a full store.

@@ -111,7 +111,7 @@ func (s *Server) newAppliance(st *store.Store, m *marker) (*appliance, error) {
 	}
 	return &appliance{
 		id: st.Appliance(), genesis: genesis, store: st, book: b, clock: s.clock, ledger: newLedger(),
-		flights: newFlights(), tokens: s.tokens, summary: newSummary(), troubles: newTroubles(), journal: s.journal,
+		flights: newFlights(), tokens: s.tokens, summary: newSummary(), troubles: newTroubles(), nonces: map[string]bool{}, journal: s.journal,
 	}, nil
 }
 

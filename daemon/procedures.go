@@ -92,8 +92,9 @@ func tokenClearPIN(a *appliance, sub submission) (*procedure, error) {
 		return nil, fmt.Errorf("%w: %s", errNoToken, strconv.Quote(sub.act.Target))
 	}
 	return &procedure{
-		prepare: func(ctx context.Context) error { return tok.driver.ClearPIN(ctx, sub.act.Target) },
-		change:  func() (store.Change, error) { return store.Change{}, nil },
+		change: func() (store.Change, error) { return store.Change{}, nil },
+		// One act, one try: the login comes when the nonce is spent.
+		finish: func(ctx context.Context) error { return tok.driver.ClearPIN(ctx, sub.act.Target) },
 	}, nil
 }
 
