@@ -108,6 +108,7 @@ func (a *appliance) recordCounted(c countedRefusal) {
 
 // tick does what is due each second.
 func (a *appliance) tick() {
+	a.store.Look()
 	now := a.clock.from.Real()
 	a.instant() // looks at the clock, so that a jump is seen when nobody signs
 	for _, c := range a.ledger.takeDue(now) {

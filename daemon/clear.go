@@ -43,11 +43,11 @@ func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
 // reopen lets go of what a failed sync left and opens the store. bbolt holds
 // its lock by descriptor, so the old one has to go first.
 func (s *Server) reopen() (*appliance, error) {
-	if err := s.letGoPoisoned(); err != nil {
+	m, err := s.lastKnown()
+	if err != nil {
 		return nil, err
 	}
-	m, err := readMarker(s.stateDir)
-	if err != nil {
+	if err := s.letGoPoisoned(); err != nil {
 		return nil, err
 	}
 	return s.openAppliance(m)
@@ -66,6 +66,25 @@ func (s *Server) letGoPoisoned() error {
 		return fmt.Errorf("letting go of the store: %w", err)
 	}
 	return nil
+}
+
+// lastKnown is the marker, or how far the log had come in this process if that
+// is further: what was answered must be in the store that is opened again.
+func (s *Server) lastKnown() (*marker, error) {
+	m, err := readMarker(s.stateDir)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	old := s.poisoned
+	s.mu.Unlock()
+	if old == nil {
+		return m, nil
+	}
+	if known := markerOf(old.store); m == nil || known.Size > m.Size {
+		return &known, nil
+	}
+	return m, nil
 }
 
 // clear judges the act and records it.

@@ -12,17 +12,21 @@ import (
 // A delivery is the frames that answer one call. Those with signatures carry
 // a permit, which is asked at every write: between the record of a use and
 // the reading of its answer a caller can let any time pass, and an entry that
-// was suspended meanwhile must not sign for him any more.
+// was suspended meanwhile must not sign for him any more. Repeated with its
+// request_id, what was withheld is judged anew.
 type delivery struct {
 	frames  []byte
 	permit  *permit
 	instead []byte // sent if the permit is gone before the first byte
 }
 
-// A permit lets signatures of one entry leave while the entry may sign.
+// A permit lets signatures of one entry leave while the entry is as it was
+// when their use was decided: a suspension that is lifted again has come
+// between all the same.
 type permit struct {
 	appliance *appliance
 	entry     string
+	rev       uint64
 }
 
 // withdraw waits until no write is under way that saw the register as it was
@@ -39,7 +43,7 @@ func (p *permit) holds() bool {
 		return true
 	}
 	acct := p.appliance.book.find(p.entry)
-	return acct != nil && acct.entry.MaySign()
+	return acct != nil && acct.entry.Rev == p.rev && acct.entry.MaySign()
 }
 
 // errWithheld ends a delivery whose permit is gone.

@@ -43,6 +43,14 @@ func unreadBytes(t testing.TB, conn *net.UnixConn) int {
 // What is not in his socket when a suspension is answered must never get
 // there: not the next answer, and not the rest of a frame that has begun.
 func TestSignaturesNotReadAreWithheldFromASuspensionOn(t *testing.T) {
+	t.Run("while it lasts", func(t *testing.T) { holdBack(t, func(*officer) {}) })
+	t.Run("lifted before they are read", func(t *testing.T) {
+		holdBack(t, func(o *officer) { o.must(authority.EntryResume, "p256", authority.Resume{}) })
+	})
+}
+
+// holdBack has a caller not read, suspends, does more, and reads.
+func holdBack(t *testing.T, more func(*officer)) {
 	const calls, batch = 40, 50
 	r := startedRig(t)
 	r.entry("p256", "EC-P256")
@@ -59,8 +67,10 @@ func TestSignaturesNotReadAreWithheldFromASuspensionOn(t *testing.T) {
 		return n > 0 && n == unreadBytes(t, conn)
 	}
 	r.waitFor(full, "answers in the socket")
-	r.administrator().must(authority.EntrySuspend, "p256", authority.Suspend{Basis: "lost"})
+	o := r.administrator()
+	o.must(authority.EntrySuspend, "p256", authority.Suspend{Basis: "lost"})
 	mark := unreadBytes(t, conn)
+	more(o)
 
 	conn.SetReadDeadline(time.Now().Add(patience))
 	in := &counting{Reader: conn}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -127,6 +128,15 @@ func poisonMarked(runtimeDir string) (bool, error) {
 		return false, fmt.Errorf("looking for the poison mark: %w", err)
 	}
 	return true, nil
+}
+
+// poisonCause is what the process that left the mark said.
+func poisonCause(runtimeDir string) string {
+	text, err := os.ReadFile(filepath.Join(runtimeDir, poisonName))
+	if cause := strings.TrimSpace(string(text)); err == nil && cause != "" && len(cause) < 1024 {
+		return strings.ToValidUTF8(cause, "\uFFFD")
+	}
+	return "a sync failed"
 }
 
 func markPoison(runtimeDir string, cause error) error {

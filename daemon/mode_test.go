@@ -448,3 +448,37 @@ func TestRestartDoesNotAcceptAJumpedClock(t *testing.T) {
 	}
 	r.clock.jump(-10 * 365 * 24 * time.Hour)
 }
+
+// A daemon whose store was replaced by an older copy knows what it answered:
+// mode clear must not make that undone.
+func TestModeClearDoesNotTakeAnOlderStore(t *testing.T) {
+	t.Run("in the same process", func(t *testing.T) { putBackOlder(t, false) })
+	t.Run("after a restart", func(t *testing.T) { putBackOlder(t, true) })
+}
+
+func putBackOlder(t *testing.T, restart bool) {
+	r := startedRig(t)
+	r.entry("sm2", "SM2")
+	copyFile(t, r.path("state", storeName), r.path("older.db"))
+	r.administrator().must(authority.EntrySuspend, "sm2", authority.Suspend{Basis: "stolen"})
+	mustDo(t, os.Link(r.path("state", storeName), r.path("newest.db")))
+	mustDo(t, os.Rename(r.path("older.db"), r.path("state", storeName)))
+	r.waitMode(PoisonedMode) // the ticker looks
+	if restart {
+		r.stop()
+		r.start()
+		r.waitMode(PoisonedMode)
+	}
+	o := r.administrator()
+	if _, code := o.submit(o.act(authority.ModeClear, "", authority.Nothing{})); code != protocol.Poisoned {
+		t.Fatalf("mode clear over an older store: %v, want poisoned", code)
+	}
+	mustDo(t, os.Rename(r.path("newest.db"), r.path("state", storeName)))
+	if _, code := o.submit(o.act(authority.ModeClear, "", authority.Nothing{})); code != 0 {
+		t.Fatalf("mode clear with the file put back: %v", code)
+	}
+	r.waitMode(Serving)
+	if got := r.server.appliance().book.find("sm2").entry.Status(); got != "suspended" {
+		t.Errorf("entry is %s", got)
+	}
+}

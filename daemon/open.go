@@ -21,7 +21,7 @@ func (s *Server) start() {
 	case err != nil:
 		s.enterRecovery(err, "mend the runtime directory and restart signetd")
 	case marked:
-		s.enter(poisonedCondition(errors.New("a sync failed before this process started")))
+		s.enter(poisonedCondition(fmt.Errorf("before this process started: %s", poisonCause(s.runtimeDir))))
 	default:
 		s.openExisting()
 	}
@@ -56,7 +56,11 @@ func (s *Server) openExisting() {
 const mendClear = "find out why the disk failed; then an administrator runs: signetctl mode clear (a reboot ends this mode too)"
 
 func poisonedCondition(cause error) condition {
-	return condition{PoisonedMode, "a write to the store could not be made durable: " + cause.Error(), mendClear}
+	mend := mendClear
+	if errors.Is(cause, store.ErrMoved) {
+		mend = "put the very file back in its place, no older copy; then an administrator runs: signetctl mode clear"
+	}
+	return condition{PoisonedMode, "a write to the store could not be made durable: " + cause.Error(), mend}
 }
 
 // enterFault sets the mode that an error of opening means.
@@ -173,6 +177,9 @@ func (s *Server) committed(a *appliance, c *store.Commit) {
 func (s *Server) poison(cause error) {
 	if err := markPoison(s.runtimeDir, cause); err != nil {
 		s.journal.Send(systemd.StoreFault, "the poison mark could not be written: a restart would open the store", systemd.Cause(err))
+	}
+	if a := s.appliance(); a != nil {
+		s.writeMarker(a) // what was answered: a store put back must have it
 	}
 	s.journal.Send(systemd.StorePoisoned, "a write to the store could not be made durable; nothing is signed", systemd.Cause(cause))
 	s.enter(poisonedCondition(cause))

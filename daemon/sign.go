@@ -29,33 +29,44 @@ import (
 //     does not verify is destroyed (tokens.sign);
 //  4. the events become durable in one transaction, which records the uses as
 //     refused if the entry has moved on since 1;
-//  5. only then do the signatures leave this function.
+//  5. only then do the signatures leave this function, and the daemon under the
+//     permit that goes with them.
 //
 // A crash before 4 loses signatures that nobody has seen. There is nothing to
 // undo. The record is not bound to ctx: a caller who hangs up cannot erase it.
-func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protocol.SignRequest) (*protocol.SignReply, *protocol.Error) {
+func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protocol.SignRequest) (*protocol.SignReply, *permit, *protocol.Error) {
 	if req.RequestId != "" {
 		land, err := a.flights.take(ctx, requestKey(who.UID, req.RequestId))
 		if err != nil {
-			return nil, protocol.NewError(protocol.DeadlineExceeded, "the same request_id was still being answered")
+			return nil, nil, protocol.NewError(protocol.DeadlineExceeded, "the same request_id was still being answered")
 		}
 		defer land()
 	}
 	u := newUse(a, who, call, req) // looks at register and clock, so after the wait
 	if u.idem != nil {
 		if fault := u.recall(); fault != nil {
-			return nil, fault
+			return nil, nil, fault
 		}
 	}
 	if fault := u.decide(); fault != nil {
-		return nil, fault
+		return nil, nil, fault
 	}
 	u.signAll(ctx)
 	if fault := u.record(); fault != nil {
-		return nil, fault
+		return nil, nil, fault
 	}
 	u.recordFailures()
-	return u.reply(), nil
+	return u.reply(), u.permit(), nil
+}
+
+// permit is what the answer's signatures leave under, nil if it has none.
+func (u *use) permit() *permit {
+	for _, it := range u.items {
+		if it.signed != nil {
+			return &permit{u.appliance, u.req.Entry, u.account.entry.Rev}
+		}
+	}
+	return nil
 }
 
 // A use is one signing request on its way.
@@ -114,8 +125,8 @@ func (u *use) recall() *protocol.Error {
 	if earlier.Content != u.idem.Content || len(earlier.Items) != len(u.items) {
 		return protocol.NewError(protocol.RequestIDReused, "this request_id was used for other content").WithField("request_id")
 	}
-	if u.account == nil || !u.account.entry.MaySign() {
-		return nil // what was signed before does not leave while its entry is suspended
+	if u.account == nil || !u.account.entry.MaySign() || !u.account.policy.Names(u.who.UID, u.who.GIDs) {
+		return nil // what was signed before does not leave where nothing would be signed now
 	}
 	for i, was := range earlier.Items {
 		if !was.Allowed {
