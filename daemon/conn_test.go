@@ -24,15 +24,8 @@ import (
 // A caller that hangs up while the HSM signs leaves the event of his use, and
 // nothing else.
 func TestCallerThatHangsUpLeavesItsEvent(t *testing.T) {
-	g := &gate{}
-	r := newRig(t)
-	r.wrap = func(d hsm.Driver) hsm.Driver { g.Driver = d; return g }
-	r.start()
-	r.init()
-	r.waitMode(Serving)
-	r.entry("sm2", "SM2")
+	r, g := gatedRig(t)
 	before := runtime.NumGoroutine()
-	g.open = make(chan struct{})
 	conn := r.dial("sign", callerUID, clientsGID)
 	if _, err := conn.Write(signFrame(t, signRequest("sm2", algo.SM2SM3, 1))); err != nil {
 		t.Fatal(err)
@@ -184,14 +177,7 @@ func TestCancelledCallIsGivenUp(t *testing.T) {
 }
 
 func TestOneCallIDTwiceInFlightEndsTheConnection(t *testing.T) {
-	g := &gate{}
-	r := newRig(t)
-	r.wrap = func(d hsm.Driver) hsm.Driver { g.Driver = d; return g }
-	r.start()
-	r.init()
-	r.waitMode(Serving)
-	r.entry("sm2", "SM2")
-	g.open = make(chan struct{})
+	r, g := gatedRig(t)
 	conn := r.dial("sign", callerUID, clientsGID)
 	mustWrite(t, conn, signFrame(t, signRequest("sm2", algo.SM2SM3, 1)))
 	r.waitFor(func() bool { return g.waiting.Load() == 1 }, "the first call")
@@ -254,14 +240,7 @@ func TestIdleConnectionIsToldToGo(t *testing.T) {
 }
 
 func TestStopAnswersWhatIsInFlight(t *testing.T) {
-	g := &gate{}
-	r := newRig(t)
-	r.wrap = func(d hsm.Driver) hsm.Driver { g.Driver = d; return g }
-	r.start()
-	r.init()
-	r.waitMode(Serving)
-	r.entry("sm2", "SM2")
-	g.open = make(chan struct{})
+	r, g := gatedRig(t)
 	conn := r.dial("sign", callerUID, clientsGID)
 	mustWrite(t, conn, signFrame(t, signRequest("sm2", algo.SM2SM3, 1)))
 	r.waitFor(func() bool { return g.waiting.Load() == 1 }, "the request in flight")
@@ -373,14 +352,7 @@ func firstLine(t testing.TB, conn net.Conn) string {
 
 // A frame that cannot be read does not cost the answers of calls in flight.
 func TestBadFrameLeavesTheCallsInFlightTheirAnswers(t *testing.T) {
-	g := &gate{}
-	r := newRig(t)
-	r.wrap = func(d hsm.Driver) hsm.Driver { g.Driver = d; return g }
-	r.start()
-	r.init()
-	r.waitMode(Serving)
-	r.entry("sm2", "SM2")
-	g.open = make(chan struct{})
+	r, g := gatedRig(t)
 	conn := r.dial("sign", callerUID, clientsGID)
 	mustWrite(t, conn, signFrame(t, signRequest("sm2", algo.SM2SM3, 1)))
 	r.waitFor(func() bool { return g.waiting.Load() == 1 }, "the HSM's signature")

@@ -128,6 +128,19 @@ func (g *gate) Sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs [
 	return sig, err
 }
 
+// gatedRig has an entry sm2 whose signatures wait at the gate from now on.
+func gatedRig(t *testing.T) (*rig, *gate) {
+	t.Helper()
+	g, r := &gate{}, newRig(t)
+	r.wrap = func(d hsm.Driver) hsm.Driver { g.Driver = d; return g }
+	r.start()
+	r.init()
+	r.waitMode(Serving)
+	r.entry("sm2", "SM2")
+	g.open = make(chan struct{})
+	return r, g
+}
+
 // Signatures that the HSM has made when their entry is suspended must not
 // leave: the answer to the suspend means that nothing more will.
 func TestSuspensionOvertakesSignaturesInFlight(t *testing.T) {
