@@ -567,7 +567,7 @@ var fieldTexts = map[string]text{
 	"entry":     {"entry", "台账条目"}, "rev": {"revision of its record", "条目修订"},
 	"generation": {"making of the seal", "印章版次"}, "signer": {"hash of certificate or key", "证书或公钥的杂凑值"},
 	"token": {"where it was signed", "签名所用令牌"}, "op": {"operation or act", "操作或管理指令"},
-	"alg": {"algorithm", "算法"}, "input": {"kind of input", "输入种类"}, "value": {"what the key signed", "被签名的值"},
+	"alg": {"algorithm", "算法"}, "input": {"kind of input", "输入种类"}, "value": {"what the key signed, or SM3 of what input names", "密钥所签的值，或 input 所指内容的 SM3"},
 	"doc_hash": {"the caller's document hash", "应用系统给出的文件杂凑值"},
 	"property": {"property of the stamp", "签章属性"}, "sign_time": {"signing time", "签章时间"},
 	"version": {"of program or format", "程序或格式版本"}, "stamps": {"stamps already in the file", "文件中已有签章数"},
