@@ -24,7 +24,7 @@ func (s *Server) getStatus(visit) (any, *protocol.Error) {
 		Entries: []admin.Count{}, Tokens: s.tokenList(), Warnings: s.warningList(),
 	}
 	if a := s.appliance(); a != nil {
-		a.describe(&out)
+		a.fillStatus(&out)
 	}
 	return out, nil
 }
@@ -45,7 +45,7 @@ func (s *Server) warningList() []string {
 	return slices.Compact(warnings)
 }
 
-func (a *appliance) describe(out *admin.Status) {
+func (a *appliance) fillStatus(out *admin.Status) {
 	at := a.store.Position()
 	out.Appliance, out.Authority = a.id, string(a.genesis.Authority)
 	out.Crypto, out.Deployment = a.genesis.Crypto, a.genesis.Deployment

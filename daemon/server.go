@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +35,7 @@ type Limits struct {
 // keeps others from connecting; these hold where somebody loosened it.
 type Groups struct{ Clients, Admin, Audit uint32 }
 
-// Options is all that a Server needs from outside. Nothing is optional but
-// Warnings.
+// Options is all that a Server needs from outside. Nothing is optional.
 type Options struct {
 	Lock       *store.Lock // from Claim, on State; the server's from New on
 	Name       string      // the appliance's, of signetd.toml
@@ -51,7 +49,6 @@ type Options struct {
 	Journal    *systemd.Journal
 	Sources    Sources
 	Version    string
-	Warnings   []string // about the configuration, for status
 }
 
 // A Server is the daemon from New to Run's end.
@@ -146,7 +143,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		name: o.Name, stateDir: o.State, runtimeDir: o.Runtime, maxSize: int(o.MaxSize), anchorEach: o.AnchorEach,
 		limits: o.Limits, groups: o.Groups, tokens: t, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources, readAccepted(o.Runtime)), version: o.Version,
-		started: o.Sources.Real(), lock: o.Lock, warnings: slices.Clone(o.Warnings),
+		started: o.Sources.Real(), lock: o.Lock,
 		conns: map[*conn]struct{}{}, perUID: map[uint32]*load{},
 	}
 	s.calls, s.stopCalls = context.WithCancel(context.Background())

@@ -186,8 +186,15 @@ func (c *rounds) awaitMoment(ctx context.Context, first <-chan struct{}, ended <
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	time.Sleep(time.Duration(c.random.Int64N(int64(latestKill))))
-	return nil
+	// The moment itself is what is drawn: there is no condition to wait for.
+	moment := time.NewTimer(time.Duration(c.random.Int64N(int64(latestKill))))
+	defer moment.Stop()
+	select {
+	case <-moment.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // compare reads what the log has now and holds the answers against it.
