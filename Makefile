@@ -34,9 +34,20 @@ check: deps ## format, vet, staticcheck, imports, generated code
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'check: gofmt would change these'; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	$(GO) vet -tags man ./daemon/cmd/signetctl
+	$(GO) run $(STATICCHECK) -tags man ./daemon/cmd/signetctl
 	$(GO) test -count=1 -run '^TestImports' ./daemon
 	$(GO) mod tidy -diff
 	protocol/check-generated
+
+.PHONY: test-examples
+test-examples: deps ## the clients in Python and Java against a real daemon; needs root
+	testsoftHSM/deps examples
+	SIGNET_REQUIRE=root,java $(GO) test -count=1 -timeout 5m ./protocol/examples
+
+.PHONY: man
+man: deps ## manual pages in English and Chinese, into build/man
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) run -tags man ./daemon/cmd/signetctl build/man
 
 .PHONY: proto
 proto: ## protocol/signet.pb.go from signet.proto
