@@ -58,6 +58,19 @@ proto: ## protocol/signet.pb.go from signet.proto
 test-crash: deps ## kill -9 under load, a hundred times: no answered event is lost
 	$(GO) run ./testsoftHSM/crash -kills $(or $(KILLS),100)
 
+SECONDS ?= 60
+.PHONY: soak
+soak: deps ## twice the capacity for a minute: what is too much is refused, nothing grows
+	$(GO) run ./testsoftHSM/soak -seconds $(SECONDS)
+
+.PHONY: bench
+bench: build ## signatures a second against the in-process limit; BENCH= for its flags; needs root
+	@mkdir -p build/bench-null
+	$(GO) build -tags bench_null -o build/bench-null/signetd ./daemon/cmd/signetd
+	cp $(BIN)/signetctl build/bench-null/
+	$(GO) build -o $(BIN)/bench ./testsoftHSM/bench
+	testsoftHSM/as-root $(BIN)/bench -bin $(BIN) -null build/bench-null $(BENCH)
+
 .PHONY: test-systemd
 test-systemd: deps ## installs into a real systemd in a container and uses it; needs root
 	testsoftHSM/deps systemd

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,26 +22,37 @@ const (
 
 // acceptSign takes connections of sign.sock until the listener is closed.
 func (s *Server) acceptSign(l *net.UnixListener) error {
-	pause := acceptPause
 	for {
-		raw, err := l.AcceptUnix()
+		raw, err := s.accept(l)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return nil
-		case errors.Is(err, unix.ECONNABORTED):
-			continue // the peer has gone again
-		case isExhausted(err):
-			s.journal.Send(systemd.InternalError, "a connection waits: out of descriptors or memory", systemd.Cause(err))
-			if !s.rest(pause) {
-				return nil
-			}
-			pause = min(2*pause, acceptPauseMax)
-			continue
 		case err != nil:
 			return fmt.Errorf("accepting on %s: %w", l.Addr(), err)
 		}
-		pause = acceptPause
 		s.welcome(raw)
+	}
+}
+
+// accept waits for the next connection, over any want of descriptors.
+// It returns net.ErrClosed when the listener is closed, and other errors only
+// if no connection will ever come.
+func (s *Server) accept(l *net.UnixListener) (*net.UnixConn, error) {
+	for pause := acceptPause; ; {
+		raw, err := l.AcceptUnix()
+		switch {
+		case errors.Is(err, unix.ECONNABORTED): // the peer has gone again
+		case isExhausted(err):
+			if s.want.begin(time.Now()) {
+				s.journal.Send(systemd.InternalError, "connections wait: the daemon is out of descriptors or memory", systemd.Cause(err))
+			}
+			if !s.rest(pause) {
+				return nil, net.ErrClosed
+			}
+			pause = min(2*pause, acceptPauseMax)
+		default:
+			return raw, err
+		}
 	}
 }
 
@@ -63,6 +75,26 @@ func (s *Server) rest(d time.Duration) bool {
 	case <-s.calls.Done():
 		return false
 	}
+}
+
+// A want is a spell in which accepting fails. The three sockets share it: the
+// journal hears of the spell, not of every attempt.
+type want struct {
+	mu   sync.Mutex
+	last time.Time // of the failures
+}
+
+// wantOver is how long nothing must fail before the next failure is a new
+// spell: while callers come and go at the limit, each may fail once.
+const wantOver = time.Minute
+
+// begin notes a failure and tells whether a spell begins with it.
+func (w *want) begin(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := w.last.IsZero() || now.Sub(w.last) > wantOver
+	w.last = now
+	return first
 }
 
 // welcome identifies the peer and serves it on a goroutine of its own, or
@@ -89,18 +121,15 @@ func (s *Server) welcome(raw *net.UnixConn) {
 func (s *Server) enroll(c *conn) *protocol.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.loadOf(c.peer.UID)
-	defer s.dropLoad(c.peer.UID)
 	switch {
 	case s.stopping:
 		return protocol.NewError(protocol.ShuttingDown, "the daemon is stopping: connect again")
 	case !c.peer.In(s.groups.Clients):
 		return protocol.NewError(protocol.NotACaller, "uid %d is not in the group of sign.sock", c.peer.UID)
 	}
-	if fault := s.roomFor(c.peer.UID, l); fault != nil {
+	if fault := s.doors.sign.enter(c.peer.UID); fault != nil {
 		return fault
 	}
-	l.conns++
 	s.conns[c] = struct{}{}
 	return nil
 }
@@ -109,13 +138,13 @@ func (s *Server) strike(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	s.loadOf(c.peer.UID).conns--
-	s.dropLoad(c.peer.UID)
+	s.doors.sign.leave(c.peer.UID)
 }
 
 // turnAway answers without reading. The frame fits any socket buffer, so this
 // does not wait for the peer.
 func (s *Server) turnAway(c *conn, fault *protocol.Error) {
+	s.metrics.turnedAway.WithLabelValues("sign", reasonLabel(protocol.Code(fault.Code))).Inc()
 	c.answerError(0, 0, fault)
 	c.raw.Close()
 }

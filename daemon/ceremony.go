@@ -30,6 +30,7 @@ type ceremony struct {
 	title      string
 	spec       hsm.Spec
 	key        hsm.KeyRef
+	alg        algo.Algorithm // that the key proved itself with
 	transcript []byte
 	procedure  *procedure
 }
@@ -72,7 +73,7 @@ func (c *ceremony) make(ctx context.Context) error {
 		c.undo()
 		return fmt.Errorf("proving the new key: %w", err)
 	}
-	transcript.Add("sign and verify a random value", c.alg().String(), hsm.Held)
+	transcript.Add("sign and verify a random value", c.alg.String(), hsm.Held)
 	if c.transcript, err = json.Marshal(transcript); err != nil {
 		c.undo()
 		return fmt.Errorf("encoding transcript: %w", err)
@@ -80,15 +81,27 @@ func (c *ceremony) make(ctx context.Context) error {
 	return nil
 }
 
-func (c *ceremony) alg() algo.Algorithm { return algo.For(c.spec.Type)[0] }
-
-// prove signs a random value. For a key that may become a seal's, 32 random
-// bytes are no DER SEQUENCE that a stamp could be mistaken for.
+// prove signs a random value by the first algorithm of the key that the token
+// has a mechanism for.
 func (c *ceremony) prove(ctx context.Context) error {
-	tbs := make([]byte, max(c.alg().DigestSize(), 32))
+	var err error
+	for _, c.alg = range algo.For(c.spec.Type) {
+		if err = c.proveBy(ctx, c.alg); hsm.ClassOf(err) != hsm.ClassUnsupported {
+			return err
+		}
+	}
+	return err
+}
+
+// proveBy signs 32 random bytes or more, which are no DER SEQUENCE that a
+// stamp could be mistaken for should the key become a seal's.
+func (c *ceremony) proveBy(ctx context.Context, a algo.Algorithm) error {
+	tbs := make([]byte, max(a.DigestSize(), 32))
 	rand.Read(tbs)
-	c.procedure.signs++
-	_, err := c.tokens.sign(ctx, c.sub.who.UID, c.key, c.alg(), tbs)
+	_, err := c.tokens.sign(ctx, c.sub.who.UID, c.key, a, tbs)
+	if hsm.ClassOf(err) != hsm.ClassUnsupported {
+		c.procedure.signs++ // what is refused for its mechanism never reaches C_Sign
+	}
 	return err
 }
 
@@ -128,6 +141,8 @@ func hsmActError(err error) (*protocol.Error, bool) {
 		return nil, false
 	}
 	answer := hsmError(err)
-	answer.Message = err.Error()
+	if hsm.ClassOf(err) != hsm.ClassUnsupported { // which says it all already
+		answer.Message = err.Error()
+	}
 	return answer, true
 }

@@ -17,21 +17,14 @@ import (
 	"signet/systemd"
 )
 
-// How long a peer may take over one frame, once it has begun, and over
-// reading an answer.
-const (
-	frameTimeout = 5 * time.Second
-	writeTimeout = 5 * time.Second
-)
-
 // A conn is one connection to sign.sock.
 type conn struct {
 	server *Server
 	raw    *net.UnixConn
 	peer   Peer
+	counts *callerMetrics // from serve on
 
-	writing sync.Mutex // guards writes to raw and broken
-	broken  bool
+	out outbox
 
 	mu      sync.Mutex // guards running
 	running map[uint64]context.CancelFunc
@@ -44,7 +37,9 @@ type conn struct {
 const maxUnread = 64
 
 func newConn(s *Server, raw *net.UnixConn, peer Peer) *conn {
-	return &conn{server: s, raw: raw, peer: peer, running: map[uint64]context.CancelFunc{}, unread: make(chan struct{}, maxUnread)}
+	c := &conn{server: s, raw: raw, peer: peer, running: map[uint64]context.CancelFunc{}, unread: make(chan struct{}, maxUnread)}
+	c.out.idle.L = &c.out.mu
+	return c
 }
 
 // serve reads frames until the peer is done, breaks the protocol or stays
@@ -52,7 +47,8 @@ func newConn(s *Server, raw *net.UnixConn, peer Peer) *conn {
 // sending side still gets its answers.
 func (c *conn) serve() {
 	defer c.raw.Close()
-	defer c.calls.Wait()
+	defer c.finish()
+	c.counts = c.server.metrics.callers.of(c.peer.UID)
 	in := bufio.NewReader(c.raw)
 	for {
 		f, err := c.read(in)
@@ -71,18 +67,36 @@ func (c *conn) serve() {
 }
 
 // read waits for a frame as long as the connection may be idle, and for the
-// rest of it as long as a frame may take.
+// rest of it as long as a frame may take. Nothing is waited for in what has
+// arrived already, so no clock is set for it.
 func (c *conn) read(in *bufio.Reader) (protocol.Frame, error) {
-	if err := c.raw.SetReadDeadline(time.Now().Add(c.server.limits.Idle)); err != nil {
-		return protocol.Frame{}, err
+	if in.Buffered() == 0 {
+		if err := c.raw.SetReadDeadline(time.Now().Add(c.server.limits.Idle)); err != nil {
+			return protocol.Frame{}, err
+		}
+		if _, err := in.Peek(1); err != nil {
+			return protocol.Frame{}, err
+		}
 	}
-	if _, err := in.Peek(1); err != nil {
-		return protocol.Frame{}, err
-	}
-	if err := c.raw.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
-		return protocol.Frame{}, err
+	if !wholeFrame(in) {
+		if err := c.raw.SetReadDeadline(time.Now().Add(c.server.limits.times.frame)); err != nil {
+			return protocol.Frame{}, err
+		}
 	}
 	return protocol.ReadRequest(in, c.server.limits.Frame)
+}
+
+// wholeFrame tells whether all of the next frame has arrived.
+func wholeFrame(in *bufio.Reader) bool {
+	if in.Buffered() < protocol.HeaderSize {
+		return false
+	}
+	head, err := in.Peek(protocol.HeaderSize)
+	if err != nil {
+		return false
+	}
+	h, err := protocol.ParseHeader(head)
+	return err == nil && int64(in.Buffered()) >= protocol.HeaderSize+int64(h.Length)
 }
 
 // sayWhy tells the peer why the connection ends, where it can still be told.
@@ -90,14 +104,20 @@ func (c *conn) sayWhy(h protocol.Header, err error) {
 	var fault *protocol.Error
 	switch {
 	case errors.As(err, &fault):
-		c.answerError(h.Method, h.Call, fault)
-		c.calls.Wait() // what is in flight is still answered
+		c.turnDown(h.Method, h.Call, fault)
+		c.finish() // what is in flight is still answered
 		c.linger()
 	case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed):
 	case isTimeout(err):
-		c.calls.Wait() // what is in flight is no idleness
+		c.finish() // what is in flight is no idleness
 		c.write(protocol.AppendFrame(nil, protocol.KindGoAway, 0, 0, nil))
 	}
+}
+
+// finish waits until every call is answered and its answer sent.
+func (c *conn) finish() {
+	c.calls.Wait()
+	c.settle()
 }
 
 // linger reads off, for a moment, what a peer goes on sending after a frame
@@ -127,7 +147,7 @@ func (c *conn) start(f protocol.Frame) bool {
 	if c.running[f.Call] != nil {
 		c.mu.Unlock()
 		cancel()
-		c.answerError(f.Method, f.Call, protocol.NewError(protocol.Malformed, "call id %d is in flight already", f.Call).WithField("call"))
+		c.turnDown(f.Method, f.Call, protocol.NewError(protocol.Malformed, "call id %d is in flight already", f.Call).WithField("call"))
 		return false // which of the two an answer belongs to could not be told
 	}
 	c.running[f.Call] = cancel
@@ -136,18 +156,21 @@ func (c *conn) start(f protocol.Frame) bool {
 		// Answered in line, whatever else is in hand: a monitor must not
 		// take a busy daemon for a dead one.
 		c.hand(c.call(ctx, f))
+		c.settle() // a peer that reads no answers gets no further ones
 		c.end(f.Call, cancel)
 		return true
 	}
 	if !c.server.admit(c.peer.UID) {
 		c.end(f.Call, cancel)
-		c.answerError(f.Method, f.Call, protocol.NewError(protocol.Busy, "%d requests of uid %d are in hand", c.server.limits.QueuePerUID, c.peer.UID).RetryIn(busyRetry))
+		c.turnDown(f.Method, f.Call, c.server.busy(c.peer.UID))
 		return true
 	}
-	c.calls.Go(func() {
+	c.calls.Add(1)
+	c.server.hands.do(func() {
+		defer c.calls.Done()
 		d := c.call(ctx, f)
 		c.unread <- struct{}{} // counts as in hand while too many answers are unread
-		defer func() { <-c.unread }()
+		d.written = func() { <-c.unread }
 		// Before the answer: with it in hand the caller may use the call id,
 		// and his place in the queue, at once.
 		c.end(f.Call, cancel)
@@ -160,17 +183,21 @@ func (c *conn) start(f protocol.Frame) bool {
 // hand delivers an answer, if the answers that this uid does not read leave
 // room for it; else the connection is cut off.
 func (c *conn) hand(d delivery) {
-	if !c.server.hold(c.peer.UID, len(d.frames)) {
+	size, written := len(d.frames), d.written
+	if !c.server.hold(c.peer.UID, size) {
+		c.server.metrics.cutOff.Inc()
 		c.raw.Close()
+		d.done()
 		return
 	}
-	defer c.server.letGo(c.peer.UID, len(d.frames))
+	d.written = func() {
+		c.server.letGo(c.peer.UID, size)
+		if written != nil {
+			written()
+		}
+	}
 	c.deliver(d)
 }
-
-// busyRetry is when a caller over his queue should try again: by then some of
-// what he has in hand is done.
-const busyRetry = 20 * time.Millisecond
 
 func (c *conn) end(call uint64, cancel context.CancelFunc) {
 	c.mu.Lock()
@@ -194,9 +221,12 @@ func (c *conn) call(ctx context.Context, f protocol.Frame) (d delivery) {
 		if r := recover(); r != nil {
 			c.server.journal.Send(systemd.InternalError, fmt.Sprintf("answering %v panicked", f.Method), systemd.Cause(fmt.Errorf("%v\n%s", r, debug.Stack())))
 			d = c.refusal(f, protocol.NewError(protocol.Internal, ""))
+			c.server.metrics.refused(c.counts, f.Method, nil)
 		}
 	}()
+	began := momentNow()
 	reply, p, fault := c.server.answer(ctx, c.peer, f)
+	c.server.metrics.answered(c.counts, f.Method, began, reply, fault)
 	if fault != nil {
 		return c.refusal(f, fault)
 	}
@@ -224,6 +254,12 @@ func encode(f protocol.Frame, reply proto.Message) ([]byte, error) {
 		return protocol.AppendEntriesReply(nil, f.Call, reply)
 	}
 	return protocol.AppendMessage(nil, protocol.KindReply, f.Method, f.Call, reply)
+}
+
+// turnDown answers a frame for which no call begins, and counts it.
+func (c *conn) turnDown(m protocol.Method, call uint64, fault *protocol.Error) {
+	c.server.metrics.refused(c.counts, m, fault)
+	c.answerError(m, call, fault)
 }
 
 func (c *conn) answerError(m protocol.Method, call uint64, fault *protocol.Error) {

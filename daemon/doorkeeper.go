@@ -1,32 +1,38 @@
 package daemon
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
+	"time"
 
 	"signet/protocol"
+	"signet/protocol/admin"
 	"signet/systemd"
 )
 
-// A doorkeeper accepts for the people's sockets, under the limits of
-// sign.sock: nobody takes the descriptors that others need.
+// A doorkeeper accepts for one of the people's sockets.
 type doorkeeper struct {
 	*net.UnixListener
 	daemon *Server
+	door   *door
+	which  peopleSocket
 }
 
 // A person is a connection with who holds it.
 type person struct {
 	*net.UnixConn
-	peer  Peer
-	leave func()
+	peer     Peer
+	patience time.Duration // with each write
+	leave    func()
 }
 
 // Accept returns the next connection that there is room for.
 func (d *doorkeeper) Accept() (net.Conn, error) {
 	for {
-		raw, err := d.AcceptUnix()
+		raw, err := d.daemon.accept(d.UnixListener)
 		if err != nil {
 			return nil, err
 		}
@@ -36,50 +42,40 @@ func (d *doorkeeper) Accept() (net.Conn, error) {
 			raw.Close()
 			continue
 		}
-		if fault := d.daemon.enrollPerson(peer.UID); fault != nil {
-			fmt.Fprint(raw, "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-			raw.Close()
+		if fault := d.door.enter(peer.UID); fault != nil {
+			d.daemon.metrics.turnedAway.WithLabelValues(d.which.String(), reasonLabel(protocol.Code(fault.Code))).Inc()
+			turnAwayPerson(raw, fault)
 			continue
 		}
-		return &person{raw, peer, sync.OnceFunc(func() { d.daemon.strikePerson(peer.UID) })}, nil
+		return &person{raw, peer, d.daemon.limits.times.webWrite, sync.OnceFunc(func() { d.door.leave(peer.UID) })}, nil
 	}
+}
+
+// turnAwayPerson answers without reading. The answer fits any socket buffer,
+// so this does not wait for the peer.
+func turnAwayPerson(raw *net.UnixConn, fault *protocol.Error) {
+	defer raw.Close()
+	body, err := json.Marshal(admin.Fault{Error: admin.NewError(fault)})
+	if err != nil {
+		return // strings and numbers always encode
+	}
+	status := httpStatus(protocol.Code(fault.Code))
+	fmt.Fprintf(raw, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		status, http.StatusText(status), len(body), body)
+}
+
+// Write gives the peer time for each piece that the server writes. The server's
+// own WriteTimeout would count from the request on, and an act may take minutes;
+// none at all would keep a page of the log in memory for a peer that does not read.
+func (p *person) Write(b []byte) (int, error) {
+	if err := p.SetWriteDeadline(time.Now().Add(p.patience)); err != nil {
+		return 0, err
+	}
+	return p.UnixConn.Write(b)
 }
 
 // Close gives the person's place back, once.
 func (p *person) Close() error {
 	defer p.leave()
 	return p.UnixConn.Close()
-}
-
-func (s *Server) enrollPerson(uid uint32) *protocol.Error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.loadOf(uid)
-	defer s.dropLoad(uid)
-	if fault := s.roomFor(uid, l); fault != nil {
-		return fault
-	}
-	l.conns++
-	s.people++
-	return nil
-}
-
-func (s *Server) strikePerson(uid uint32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.people--
-	s.loadOf(uid).conns--
-	s.dropLoad(uid)
-}
-
-// roomFor says why there is no room for another connection of uid. The caller
-// holds s.mu.
-func (s *Server) roomFor(uid uint32, l *load) *protocol.Error {
-	switch {
-	case len(s.conns)+s.people >= s.limits.Connections:
-		return protocol.NewError(protocol.TooManyConnections, "the daemon has %d connections", len(s.conns)+s.people).RetryIn(acceptPauseMax)
-	case l.conns >= s.limits.ConnectionsPerUID:
-		return protocol.NewError(protocol.TooManyConnections, "uid %d has %d connections", uid, l.conns).RetryIn(acceptPauseMax)
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,7 @@ var arrows = map[string]string{
 	"protocol":                       "protocol/algo",
 	"protocol/admin":                 "protocol",
 	"protocol/client":                "protocol protocol/algo",
+	"protocol/examples":              "",
 	"policy":                         "protocol/algo protocol/stricttoml",
 	"hsm":                            "protocol/algo protocol/stricttoml",
 	"hsm/pkcs11":                     "hsm protocol/algo",
@@ -33,9 +35,10 @@ var arrows = map[string]string{
 	"systemd/test/":                  "*",
 }
 
-// outsiders are the packages that alone may import a library.
+// outsiders are the packages that alone may import a library. The bench calls
+// the module itself, as the limit that it holds the daemon against.
 var outsiders = map[string]string{
-	"github.com/miekg/pkcs11":         "hsm/pkcs11",
+	"github.com/miekg/pkcs11":         "hsm/pkcs11 testsoftHSM/bench",
 	"go.etcd.io/bbolt":                "daemon/internal/store",
 	"go.etcd.io/bbolt/errors":         "daemon/internal/store",
 	"github.com/ThalesGroup/crypto11": "",
@@ -71,7 +74,7 @@ func TestImportsPointInOneDirection(t *testing.T) {
 
 func checkImport(t *testing.T, pkg, imported, allowed string) {
 	t.Helper()
-	if only, listed := outsiders[imported]; listed && pkg != only {
+	if only, listed := outsiders[imported]; listed && !slices.Contains(strings.Fields(only), pkg) {
 		t.Errorf("%s imports %s, which is for %q alone", pkg, imported, only)
 	}
 	inside, ours := strings.CutPrefix(imported, "signet/")

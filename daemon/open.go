@@ -85,6 +85,7 @@ func (s *Server) openAppliance(m *marker) (*appliance, error) {
 	st, err := store.Open(s.storePath(), store.Options{
 		Now:       s.clock.recording,
 		Committed: func(c *store.Commit) { s.committed(a, c) },
+		Grouped:   s.metrics.committed,
 		Poisoned:  s.poison,
 		MaxSize:   s.maxSize,
 	})
@@ -107,7 +108,7 @@ func (s *Server) newAppliance(st *store.Store, m *marker) (*appliance, error) {
 		return nil, fmt.Errorf("%w: genesis: %w", store.ErrDamaged, err)
 	}
 	if genesis.Appliance != s.name {
-		s.warn(fmt.Sprintf("signetd.toml names the appliance %q; it was made as %q, and its log says so for ever", s.name, genesis.Appliance))
+		s.warn("appliance", fmt.Sprintf("signetd.toml names the appliance %q; it was made as %q, and its log says so for ever", s.name, genesis.Appliance))
 	}
 	b, err := openBook(st)
 	if err != nil {
@@ -126,7 +127,7 @@ func (s *Server) checkMarker(st *store.Store, m *marker) error {
 	if m != nil {
 		return m.check(st)
 	}
-	s.warn("marker.json was missing: nothing vouched for the age of the store; was it put back, or the directory copied?")
+	s.warn("state", "marker.json was missing: nothing vouched for the age of the store; was it put back, or the directory copied?")
 	at := st.Position()
 	return st.Verify(at.Size, at.Root)
 }

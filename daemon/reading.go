@@ -16,7 +16,11 @@ import (
 	"signet/protocol/admin"
 )
 
-func (s *Server) getStatus(visit) (any, *protocol.Error) {
+func (s *Server) getStatus(visit) (any, *protocol.Error) { return s.status(), nil }
+
+// status is how the appliance is now. It waits for no token, no disk and no
+// lock that is held over one.
+func (s *Server) status() admin.Status {
 	cond := s.condition()
 	out := admin.Status{
 		Mode: cond.mode.String(), Reason: cond.reason, Mend: cond.mend, Name: s.name, Version: s.version, PID: os.Getpid(),
@@ -26,7 +30,7 @@ func (s *Server) getStatus(visit) (any, *protocol.Error) {
 	if a := s.appliance(); a != nil {
 		a.fillStatus(&out)
 	}
-	return out, nil
+	return out
 }
 
 func (s *Server) warningList() []string {

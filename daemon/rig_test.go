@@ -315,11 +315,11 @@ func (r *rig) dial(socket string, uid int, groups ...int) net.Conn {
 }
 
 // caller is a client of sign.sock with a uid of the group of callers.
-func (r *rig) caller(uid int) *client.Client {
+func (r *rig) caller(uid int) *client.Conn {
 	r.Helper()
-	var c *client.Client
+	var c *client.Conn
 	var err error
-	as(uid, []int{clientsGID}, func() { c, err = client.Dial(context.Background(), r.path("sign", "sign.sock")) })
+	as(uid, []int{clientsGID}, func() { c, err = client.Connect(context.Background(), r.path("sign", "sign.sock")) })
 	if err != nil {
 		r.Fatalf("connecting as %d: %v", uid, err)
 	}

@@ -67,6 +67,7 @@ func (s *Server) tick(ctx context.Context) {
 			continue
 		}
 		a.tick()
+		s.sampleStore(a)
 		if time.Since(last) >= s.anchorEach {
 			last = time.Now()
 			s.writeMarker(a)
@@ -91,7 +92,9 @@ func (s *Server) keepClock() {
 func (s *Server) writeMarker(a *appliance) {
 	if err := markerOf(a.store).write(s.stateDir); err != nil {
 		s.journal.Send(systemd.StoreFault, "the marker could not be written", systemd.Cause(err))
+		return
 	}
+	s.metrics.marked.Store(time.Now().UnixNano())
 }
 
 // stop ends everything in the order in which it depends on each other.
@@ -149,6 +152,7 @@ func (s *Server) drain() error {
 		case <-done:
 			timer.Stop()
 			s.stopCalls()
+			s.hands.rest() // no connection is left to give them work
 			return nil
 		case <-timer.C:
 			s.stopCalls()

@@ -29,6 +29,8 @@ type Limits struct {
 	QueuePerUID       int // requests in hand
 	Deadline          time.Duration
 	Idle              time.Duration
+
+	times timeouts
 }
 
 // Groups are the gids whose members may use each socket. The mode of a socket
@@ -61,6 +63,7 @@ type Server struct {
 	limits     Limits
 	groups     Groups
 	tokens     *tokens
+	metrics    *metrics
 	journal    *systemd.Journal
 	sources    Sources
 	clock      *clock
@@ -68,7 +71,11 @@ type Server struct {
 	started    time.Time
 	lock       *store.Lock
 	keptClock  time.Duration // the ticker's alone: what keepClock wrote last
+	doors      struct{ sign, admin, audit *door }
+	want       want
+	pages      *turnstile
 
+	hands     *hands
 	calls     context.Context // of every call; ended when draining took too long
 	stopCalls context.CancelFunc
 
@@ -79,7 +86,6 @@ type Server struct {
 	warnings []string
 	stopping bool
 	conns    map[*conn]struct{}
-	people   int // connections to admin.sock and audit.sock
 	perUID   map[uint32]*load
 
 	telling      sync.Mutex // held while tokens are looked at and the mode is set by them
@@ -89,8 +95,9 @@ type Server struct {
 
 // A load is what one uid has open.
 type load struct {
-	conns, requests int
-	unread          int // bytes of answers that are not written
+	requests int
+	unread   int // bytes of answers that are not written
+	pace     pace
 }
 
 // maxUnreadBytes is what the answers may take that one uid does not read.
@@ -136,17 +143,21 @@ func Claim(state, runtime string) (*store.Lock, error) {
 // New prepares a server: opens the store and knows its mode. Tokens come up
 // in the background.
 func New(o Options) (*Server, error) {
-	t, err := newTokens(o.Drivers, o.Journal)
+	m := newMetrics()
+	t, err := newTokens(o.Drivers, o.Journal, m)
 	if err != nil {
 		return nil, errors.Join(err, o.Lock.Release())
 	}
 	s := &Server{
 		name: o.Name, stateDir: o.State, runtimeDir: o.Runtime, maxSize: int(o.MaxSize), anchorEach: o.AnchorEach,
-		limits: o.Limits, groups: o.Groups, tokens: t, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources, readAccepted(o.Runtime)), version: o.Version,
+		limits: o.Limits, groups: o.Groups, tokens: t, metrics: m, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources, readAccepted(o.Runtime)), version: o.Version,
 		started: o.Sources.Real(), lock: o.Lock,
-		conns: map[*conn]struct{}{}, perUID: map[uint32]*load{},
+		hands: newHands(), conns: map[*conn]struct{}{}, perUID: map[uint32]*load{}, pages: newTurnstile(pagesAtOnce),
 	}
 	s.calls, s.stopCalls = context.WithCancel(context.Background())
+	s.limits.times = o.Limits.times.orUsual()
+	s.hangDoors()
+	m.registry.MustRegister(s.applianceGauges(), s.loadGauges(), s.storeGauges(), t.gauges())
 	s.start()
 	return s, nil
 }
@@ -197,9 +208,7 @@ func (s *Server) sayMode(was, now condition) {
 
 // adopt makes an open appliance the one that serves.
 func (s *Server) adopt(a *appliance) {
-	if err := markerOf(a.store).write(s.stateDir); err != nil {
-		s.journal.Send(systemd.StoreFault, "the marker could not be written", systemd.Cause(err))
-	}
+	s.writeMarker(a)
 	s.mu.Lock()
 	s.open = a
 	s.mu.Unlock()
@@ -269,11 +278,11 @@ func (s *Server) live() (*appliance, *protocol.Error) {
 	return s.open, nil
 }
 
-func (s *Server) warn(text string) {
+func (s *Server) warn(key, text string) {
 	s.mu.Lock()
 	s.warnings = append(s.warnings, text)
 	s.mu.Unlock()
-	s.journal.Send(systemd.ConfigWarning, text, systemd.Key("state"))
+	s.journal.Send(systemd.ConfigWarning, text, systemd.Key(key))
 }
 
 // admit counts a request of uid in, false if it has enough in hand.
@@ -284,6 +293,9 @@ func (s *Server) admit(uid uint32) bool {
 	if l.requests >= s.limits.QueuePerUID {
 		return false
 	}
+	if l.requests == 0 {
+		l.pace.begin(time.Now())
+	}
 	l.requests++
 	return true
 }
@@ -291,8 +303,21 @@ func (s *Server) admit(uid uint32) bool {
 func (s *Server) dismiss(uid uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.loadOf(uid).requests--
+	l := s.loadOf(uid)
+	l.requests--
+	l.pace.answered(time.Now())
 	s.dropLoad(uid)
+}
+
+// busy tells uid when there will be a place for another request.
+func (s *Server) busy(uid uint32) *protocol.Error {
+	s.mu.Lock()
+	after := s.loadOf(uid).pace.comeBack(time.Now())
+	s.mu.Unlock()
+	if keepsRefused {
+		go func() { <-s.calls.Done() }()
+	}
+	return protocol.NewError(protocol.Busy, "%d requests of uid %d are in hand", s.limits.QueuePerUID, uid).RetryIn(after)
 }
 
 func (s *Server) loadOf(uid uint32) *load {
@@ -305,7 +330,7 @@ func (s *Server) loadOf(uid uint32) *load {
 }
 
 func (s *Server) dropLoad(uid uint32) {
-	if l := s.perUID[uid]; l != nil && *l == (load{}) {
+	if l := s.perUID[uid]; l != nil && l.requests == 0 && l.unread == 0 {
 		delete(s.perUID, uid)
 	}
 }

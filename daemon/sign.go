@@ -51,7 +51,10 @@ func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protoc
 	if fault := u.decide(); fault != nil {
 		return nil, nil, fault
 	}
+	came := a.store.Announce()
+	defer came()
 	u.signAll(ctx)
+	came()
 	if fault := u.record(); fault != nil {
 		return nil, nil, fault
 	}
@@ -78,6 +81,7 @@ type use struct {
 	alg     algo.Algorithm
 	account *account // nil: no such entry
 	at      policy.Instant
+	sync    string // state of the clock, as events have it
 	items   []*item
 	idem    *store.Idem
 }
@@ -100,7 +104,7 @@ type item struct {
 
 func newUse(a *appliance, who Peer, call uint64, req *protocol.SignRequest) *use {
 	u := &use{appliance: a, who: who, call: call, req: req, alg: algo.Algorithm(req.Algorithm)}
-	u.account, u.at = a.book.find(req.Entry), a.instant()
+	u.account, u.at, u.sync = a.book.find(req.Entry), a.instant(), a.clock.syncState()
 	for i, in := range req.Inputs {
 		it := &item{index: i, input: in, context: protocol.MergeContext(req.Context, in.Context)}
 		it.kind, it.tbs = inputValue(in)
@@ -247,7 +251,7 @@ func (u *use) refusalEvent(it *item, reason, rule string) *audit.Event {
 func (u *use) describe(it *item) {
 	decided, uid, c := audit.At(u.at.Time), u.who.UID, it.context
 	e := &audit.Event{
-		Kind: audit.KindSign, Decided: &decided, Clock: u.clock.syncState(),
+		Kind: audit.KindSign, Decided: &decided, Clock: u.sync,
 		UID: &uid, GID: &u.who.GIDs[0], GIDs: u.who.GIDs[1:], PID: u.who.PID, Unit: u.who.Unit,
 		RequestID: u.req.RequestId, Call: strconv.FormatUint(u.call, 10), Purpose: c.GetPurpose(),
 		DocID: c.GetDocId(), DocNo: c.GetDocNo(), DocSM3: hex.EncodeToString(c.GetDocSm3()), Pages: c.GetPages(),
@@ -278,45 +282,88 @@ func (u *use) describe(it *item) {
 	}
 }
 
-// signAll signs the open items, as many at a time as the token's gate lets
-// this uid through. An item that fails does not keep the others from being
-// signed: what was signed before a fault is recorded and answered.
+// signAll signs the open items, as many at a time as the token's turnstile
+// lets this uid through. An item that fails does not keep the others from
+// being signed: what was signed before a fault is recorded and answered.
 func (u *use) signAll(ctx context.Context) {
-	open := u.open()
-	work := make(chan *item, len(open))
-	for _, it := range open {
-		work <- it
-	}
-	close(work)
+	u.hashMessages()
+	waiting := &queue{items: u.open()}
+	share := u.tokens.share(u.account.key)
+	signers := min((len(waiting.items)+share-1)/share, signersPerUse)
 	var wait sync.WaitGroup
-	for range min(len(open), signersPerUse) {
-		wait.Go(func() {
-			for it := range work {
-				it.failed = u.signOne(ctx, it)
-			}
-		})
+	for range signers - 1 { // the last is this goroutine
+		wait.Go(func() { u.signFrom(ctx, waiting) })
 	}
+	u.signFrom(ctx, waiting)
 	wait.Wait()
 }
 
-// signersPerUse is how many items of one request wait for the token at once.
-const signersPerUse = 16
-
-// signOne signs one item. A panic, of a library over bytes that a module made
-// up, ends this item and not the daemon.
-func (u *use) signOne(ctx context.Context, it *item) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			it.sig, err = nil, fmt.Errorf("signing panicked: %v\n%s", r, debug.Stack())
-		}
-	}()
-	if it.operation() == policy.Message {
-		if it.tbs, err = algo.ToBeSigned(u.alg, u.account.key.Public, it.tbs); err != nil {
-			return err
+// hashMessages gives the items that are messages the value that the key signs.
+func (u *use) hashMessages() {
+	for _, it := range u.open() {
+		if it.operation() == policy.Message {
+			it.tbs, it.failed = algo.ToBeSigned(u.alg, u.account.key.Public, it.tbs)
 		}
 	}
-	it.sig, err = u.tokens.sign(ctx, u.who.UID, u.account.key, u.alg, it.tbs)
-	return err
+}
+
+// signersPerUse is how many turns of one request wait for the token at once.
+const signersPerUse = 16
+
+// A queue is the items of a use that nobody has taken up yet.
+type queue struct {
+	mu    sync.Mutex
+	items []*item
+}
+
+func (q *queue) left() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}
+
+func (q *queue) take(n int) []*item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n = min(n, len(q.items))
+	taken := q.items[:n]
+	q.items = q.items[n:]
+	return taken
+}
+
+// signFrom signs what waits until nothing does.
+func (u *use) signFrom(ctx context.Context, waiting *queue) {
+	for left := waiting.left(); left > 0; left = waiting.left() {
+		turn, err := u.tokens.turn(ctx, u.who.UID, u.account.key, left)
+		if err != nil {
+			failAll(waiting.take(left), err)
+			return
+		}
+		u.signTurn(ctx, turn, waiting.take(turn.n))
+	}
+}
+
+func failAll(items []*item, err error) {
+	for _, it := range items {
+		it.sig, it.failed = nil, err
+	}
+}
+
+// signTurn signs the items that one turn is for. A panic, of a library over
+// bytes that a module made up, ends these items and not the daemon.
+func (u *use) signTurn(ctx context.Context, turn turn, items []*item) {
+	defer func() {
+		if r := recover(); r != nil {
+			failAll(items, fmt.Errorf("signing panicked: %v\n%s", r, debug.Stack()))
+		}
+	}()
+	tbs := make([][]byte, len(items))
+	for i, it := range items {
+		tbs[i] = it.tbs
+	}
+	for i, s := range turn.sign(ctx, u.account.key, u.alg, tbs) {
+		items[i].sig, items[i].failed = s.Signature, s.Err
+	}
 }
 
 // record makes the events of all signed items durable, in one transaction.

@@ -119,13 +119,13 @@ type gate struct {
 	open    chan struct{}
 }
 
-func (g *gate) Sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs []byte) ([]byte, error) {
-	sig, err := g.Driver.Sign(ctx, key, a, tbs)
+func (g *gate) Sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs [][]byte) []hsm.Signed {
+	signed := g.Driver.Sign(ctx, key, a, tbs)
 	if g.open != nil {
-		g.waiting.Add(1)
+		g.waiting.Add(int64(len(tbs)))
 		<-g.open
 	}
-	return sig, err
+	return signed
 }
 
 // gatedRig has an entry sm2 whose signatures wait at the gate from now on.

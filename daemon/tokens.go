@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -23,24 +22,14 @@ type tokens struct {
 	state map[string]hsm.State // as last told to the journal
 }
 
-type token struct {
-	driver hsm.Driver
-	gate   *turnstile
-}
-
-// perSession is how many items may wait inside the driver for one session:
-// one is being signed and one is at hand, so that no session stands idle
-// while fairness is decided here.
-const perSession = 2
-
-func newTokens(drivers []hsm.Driver, journal *systemd.Journal) (*tokens, error) {
+func newTokens(drivers []hsm.Driver, journal *systemd.Journal, m *metrics) (*tokens, error) {
 	t := &tokens{drivers: drivers, byName: map[string]*token{}, journal: journal, state: map[string]hsm.State{}}
 	for _, d := range drivers {
 		for _, s := range d.Status() {
 			if t.byName[s.Name] != nil {
 				return nil, fmt.Errorf("two tokens are named %q", s.Name)
 			}
-			t.byName[s.Name] = &token{d, newTurnstile(perSession * max(s.Configured, 1))}
+			t.byName[s.Name] = newToken(d, s, m.token(s.Name))
 		}
 	}
 	return t, nil
@@ -91,33 +80,6 @@ func (t *tokens) report() {
 	}
 }
 
-// sign has the token sign tbs and verifies the answer with key.Public, the
-// register's. What does not verify never leaves this function.
-func (t *tokens) sign(ctx context.Context, uid uint32, key hsm.KeyRef, a algo.Algorithm, tbs []byte) ([]byte, error) {
-	tok := t.byName[key.Token]
-	if tok == nil {
-		return nil, &hsm.Error{Class: hsm.ClassAbsent, Token: key.Token, Op: "signing", Err: errors.New("the token is not in the configuration")}
-	}
-	if err := tok.gate.enter(ctx, uid); err != nil {
-		return nil, &hsm.Error{Class: hsm.ClassBusy, Token: key.Token, Op: "waiting for a session", Err: err}
-	}
-	sig, err := tok.sign(ctx, key, a, tbs)
-	if err != nil {
-		return nil, err
-	}
-	if err := verify(key.Public, a, tbs, sig); err != nil {
-		return nil, err
-	}
-	return sig, nil
-}
-
-// sign holds a place at the gate, entered by the caller, while the driver
-// signs; verification needs none.
-func (t *token) sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs []byte) ([]byte, error) {
-	defer t.gate.leave()
-	return t.driver.Sign(ctx, key, a, tbs)
-}
-
 // errBadSignature is returned for a signature that does not verify: a fault
 // of the module, or an attack by faults, which leaks keys.
 var errBadSignature = errors.New("the module's signature does not verify with the register's public key")
@@ -160,6 +122,8 @@ func hsmError(err error) *protocol.Error {
 	switch hsm.ClassOf(err) {
 	case hsm.ClassPIN:
 		return protocol.NewError(protocol.PINLatched, "the token's PIN was refused and is latched: an administrator mends the credential and runs signetctl token clear-pin")
+	case hsm.ClassUnsupported:
+		return unsupportedByToken(err)
 	case hsm.ClassRequest:
 		return protocol.NewError(protocol.HSMFailed, "the token does not do this with this key")
 	case hsm.ClassAnswer:

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"container/list"
 	"context"
 	"sync"
 )
@@ -10,98 +11,139 @@ import (
 // waiting delays another's single one by one item, not by a thousand.
 type turnstile struct {
 	mu    sync.Mutex
-	free  int
-	ring  []*line          // uids with waiters; the first is next
+	slots int
+	free  int              // at most 0 while anybody waits; less while more are held than there are
+	ring  list.List        // of *line: uids with waiters; the first is next
 	lines map[uint32]*line // by uid, while it has waiters
 }
 
+// A line is what one uid has waiting, in the order in which it came. Lists,
+// so that thousands of deadlines that pass at once cost a step each, not a
+// search each.
 type line struct {
 	uid     uint32
-	waiters []chan struct{}
+	waiters list.List     // of *waiter
+	place   *list.Element // in the ring
+}
+
+type waiter struct {
+	want    int           // slots
+	granted int           // of them
+	turn    chan struct{} // closed when there is one
+	line    *line
+	place   *list.Element // in the line; nil once it has its turn
 }
 
 func newTurnstile(slots int) *turnstile {
-	return &turnstile{free: slots, lines: map[uint32]*line{}}
+	return &turnstile{slots: slots, free: slots, lines: map[uint32]*line{}}
 }
 
-// enter waits for uid's turn. On nil the caller holds a slot and must leave.
-func (t *turnstile) enter(ctx context.Context, uid uint32) error {
+// enter waits for uid's turn, with so many items at hand. It returns how many
+// slots the caller holds, 1 to want, and must give back; more than one only
+// where nobody else would have had them.
+func (t *turnstile) enter(ctx context.Context, uid uint32, want int) (int, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return 0, err
 	}
 	t.mu.Lock()
-	if t.free > 0 {
-		t.free--
+	if granted := min(t.free, want); granted > 0 {
+		t.free -= granted
 		t.mu.Unlock()
-		return nil
+		return granted, nil
 	}
-	turn := t.wait(uid)
+	w := t.wait(uid, want)
 	t.mu.Unlock()
 	select {
-	case <-turn:
-		return nil
+	case <-w.turn:
 	case <-ctx.Done():
-		t.giveUp(uid, turn)
-		return ctx.Err()
+		t.giveUp(w)
+		return 0, ctx.Err()
 	}
+	// The turn may have come when the deadline had passed already: a select
+	// chooses by lot, and what is too late must not reach the token.
+	if err := ctx.Err(); err != nil {
+		t.leave(w.granted)
+		return 0, err
+	}
+	return w.granted, nil
 }
 
-func (t *turnstile) wait(uid uint32) chan struct{} {
+func (t *turnstile) wait(uid uint32, want int) *waiter {
+	if !turnsByUID {
+		uid = 0
+	}
 	l := t.lines[uid]
 	if l == nil {
 		l = &line{uid: uid}
 		t.lines[uid] = l
-		t.ring = append(t.ring, l)
+		l.place = t.ring.PushBack(l)
 	}
-	turn := make(chan struct{})
-	l.waiters = append(l.waiters, turn)
-	return turn
+	w := &waiter{want: want, turn: make(chan struct{}), line: l}
+	w.place = l.waiters.PushBack(w)
+	return w
 }
 
 // giveUp leaves the line; if the turn came at the same moment, it is passed on.
-func (t *turnstile) giveUp(uid uint32, turn chan struct{}) {
+func (t *turnstile) giveUp(w *waiter) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l := t.lines[uid]; l != nil {
-		for i, w := range l.waiters {
-			if w == turn {
-				l.waiters = append(l.waiters[:i], l.waiters[i+1:]...)
-				t.dropIfEmpty(l)
-				return
-			}
-		}
+	if w.place == nil {
+		t.pass(w.granted)
+		return
 	}
-	t.pass()
+	t.remove(w)
 }
 
-// leave gives the slot to the next uid in turn.
-func (t *turnstile) leave() {
+// leave gives n slots to the uids in turn, a slot each.
+func (t *turnstile) leave(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.pass()
+	t.pass(n)
 }
 
-func (t *turnstile) pass() {
-	if len(t.ring) == 0 {
-		t.free++
-		return
-	}
-	l := t.ring[0]
-	close(l.waiters[0])
-	l.waiters = l.waiters[1:]
-	t.ring = append(t.ring[1:], l)
-	t.dropIfEmpty(l)
+// resize sets how many slots there are. Those that are held beyond it go when
+// they are given back.
+func (t *turnstile) resize(slots int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	more := slots - t.slots
+	t.slots = slots
+	t.pass(more)
 }
 
-func (t *turnstile) dropIfEmpty(l *line) {
-	if len(l.waiters) > 0 {
-		return
-	}
-	delete(t.lines, l.uid)
-	for i, other := range t.ring {
-		if other == l {
-			t.ring = append(t.ring[:i], t.ring[i+1:]...)
-			return
+// pass frees n slots, or takes as many away if n is negative, and gives what
+// is free to those that wait: a slot to each uid in turn, and again, until a
+// waiter has what it wants. It goes on with what it has when the slots are
+// used up.
+func (t *turnstile) pass(n int) {
+	var called []*waiter
+	for t.free += n; t.free > 0 && t.ring.Len() > 0; t.free-- {
+		next := t.ring.Front()
+		t.ring.MoveToBack(next)
+		w := next.Value.(*line).waiters.Front().Value.(*waiter)
+		if w.granted++; w.granted == 1 {
+			called = append(called, w)
 		}
+		if w.granted == w.want {
+			t.remove(w)
+		}
+	}
+	for _, w := range called {
+		if w.place != nil {
+			t.remove(w)
+		}
+		close(w.turn)
+	}
+}
+
+// remove takes w out of its line, and the line out of the ring if it was the
+// last.
+func (t *turnstile) remove(w *waiter) {
+	l := w.line
+	l.waiters.Remove(w.place)
+	w.place = nil
+	if l.waiters.Len() == 0 {
+		delete(t.lines, l.uid)
+		t.ring.Remove(l.place)
 	}
 }

@@ -28,14 +28,11 @@ const (
 	auditSocket
 )
 
-// Bounds of an HTTP exchange. A ceremony may make an RSA key for minutes, so
-// writing has none of its own: the act's context bounds it.
+// Bounds of an HTTP exchange, with those of timeouts.
 const (
-	webHeaderTimeout = 5 * time.Second
-	webBodyTimeout   = 10 * time.Second
-	webIdleTimeout   = 60 * time.Second
-	maxHeaderBytes   = 16 << 10
-	maxBodyBytes     = 1 << 20
+	webIdleTimeout = 60 * time.Second
+	maxHeaderBytes = 16 << 10
+	maxBodyBytes   = 1 << 20
 )
 
 // web is the two HTTP servers over the people's sockets.
@@ -51,8 +48,8 @@ func (s *Server) newWeb() *web { return &web{daemon: s} }
 func (w *web) serve(l *net.UnixListener, which peopleSocket) error {
 	server := &http.Server{
 		Handler:           w.daemon.routes(which),
-		ReadHeaderTimeout: webHeaderTimeout,
-		ReadTimeout:       webBodyTimeout,
+		ReadHeaderTimeout: w.daemon.limits.times.webHeader,
+		ReadTimeout:       w.daemon.limits.times.webBody,
 		IdleTimeout:       webIdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(io.Discard, "", 0), // faults of peers; ours are sent to the journal
@@ -61,10 +58,17 @@ func (w *web) serve(l *net.UnixListener, which peopleSocket) error {
 	w.mu.Lock()
 	w.servers = append(w.servers, server)
 	w.mu.Unlock()
-	if err := server.Serve(&doorkeeper{l, w.daemon}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	if err := server.Serve(&doorkeeper{l, w.daemon, w.daemon.doorOf(which), which}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	}
 	return nil
+}
+
+func (s *Server) doorOf(which peopleSocket) *door {
+	if which == auditSocket {
+		return s.doors.audit
+	}
+	return s.doors.admin
 }
 
 // drain lets exchanges in flight end and closes what is idle.
@@ -131,20 +135,39 @@ func (s *Server) routes(which peopleSocket) http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, h handler) { mux.Handle(pattern, s.guard(which, h)) }
 	handle("GET "+admin.PathStatus, s.getStatus)
+	handle("GET "+admin.PathMetrics, s.getMetrics)
 	handle("GET "+admin.PathTokens, s.getTokens)
 	handle("GET "+admin.PathEntries, s.getEntries)
 	handle("GET "+admin.PathEntries+"/{id}", s.getEntry)
 	handle("GET "+admin.PathEntries+"/{id}/policy", s.getPolicy)
-	handle("GET "+admin.PathEvents, s.getEvents)
+	handle("GET "+admin.PathEvents, s.inTurn(s.getEvents))
 	handle("GET "+admin.PathContents+"/{sm3}", s.getContent)
 	handle("GET "+admin.PathActContext, s.getActContext)
 	if which == adminSocket {
 		handle("POST "+admin.PathActs, s.postAct)
+		handle("POST "+admin.PathTokens+"/{name}/mechanisms", s.postMechanisms)
 	}
 	handle("/", func(v visit) (any, *protocol.Error) {
 		return nil, protocol.NewError(protocol.Unsupported, "%s %s is not part of this socket's interface", v.Method, v.URL.Path)
 	})
-	return mux
+	return s.counted(which, mux)
+}
+
+// pagesAtOnce is how many pages of the log are made at a time: auditors who
+// read all they can must not take the processors from who signs or suspends.
+const pagesAtOnce = 2
+
+// inTurn has the uids that wait take turns. What must be answered whatever else
+// goes on (status, metrics, acts) does not wait here.
+func (s *Server) inTurn(h handler) handler {
+	return func(v visit) (any, *protocol.Error) {
+		n, err := s.pages.enter(v.Context(), v.visitor.peer.UID, 1)
+		if err != nil {
+			return nil, protocol.NewError(protocol.DeadlineExceeded, "the request ended before its turn to read came")
+		}
+		defer s.pages.leave(n)
+		return h(v)
+	}
 }
 
 // guard knows the peer, holds him to the socket's group, and writes the
@@ -167,7 +190,7 @@ func (s *Server) guard(which peopleSocket, h handler) http.Handler {
 			s.writeFault(w, fault)
 			return
 		}
-		s.writeJSON(w, http.StatusOK, answer)
+		s.writeAnswer(w, answer)
 	})
 }
 

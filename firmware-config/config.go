@@ -72,8 +72,10 @@ func (g Group) String() string {
 
 // Limits, [limits], bound what callers can take.
 type Limits struct {
-	// Connections in all; 1 to 3072, since the unit file grants 4,096 open
-	// files. Default 1024.
+	// Connections of all callers; 1 to 3072, since the unit file grants 4,096
+	// open files. Admin and audit socket have places of their own beside them,
+	// 64 each and 32 of one user. A process with too few descriptors takes
+	// fewer callers, and says so. Default 1024.
 	Connections int
 
 	// ConnectionsPerUID, of one caller; at most Connections. Default 256, or

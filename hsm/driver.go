@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"signet/protocol/algo"
 )
@@ -53,6 +54,13 @@ type Attribute struct {
 	Value string `json:"value"`
 }
 
+// A Signed is a signature, or why there is none.
+type Signed struct {
+	Signature []byte
+	Took      time.Duration // inside the module; 0 if it was not asked
+	Err       error         // an *Error
+}
+
 // A Driver reaches the tokens of one module. Its methods may be called by any
 // number of goroutines. The context bounds how long a caller waits; a call
 // that is inside the module by then goes on there (PKCS#11 has no way to end
@@ -67,11 +75,13 @@ type Driver interface {
 	// listed with its Fault.
 	Keys(ctx context.Context, token string) ([]FoundKey, error)
 
-	// Sign signs tbs as algo.ToBeSigned gives it: e, a digest, or for Ed25519
-	// the message. The answer is encoded strictly and NOT verified: whoever
-	// releases it verifies it first, with a public key that does not come
-	// from the token.
-	Sign(ctx context.Context, key KeyRef, a algo.Algorithm, tbs []byte) ([]byte, error)
+	// Sign signs each of tbs as algo.ToBeSigned gives it: e, a digest, or for
+	// Ed25519 the message. One session signs them one after the other, so a
+	// caller gives as many as may take that long together. The answer has one
+	// for each, in their order. Signatures are encoded strictly and
+	// NOT verified: whoever releases one verifies it first, with a public key
+	// that does not come from the token.
+	Sign(ctx context.Context, key KeyRef, a algo.Algorithm, tbs [][]byte) []Signed
 
 	// Generate performs a key ceremony. After an error no new key is on the
 	// token, unless the error says that one is. The transcript is that of the
@@ -84,6 +94,12 @@ type Driver interface {
 
 	// Random returns n bytes of the token's random generator, 1 to MaxRandom.
 	Random(ctx context.Context, token string, n int) ([]byte, error)
+
+	// TryMechanisms finds out what a token does by having it sign
+	// SelfTestText with keys that end with their session. It takes no session
+	// from those that sign, one runs at a time on a token, and none beside a
+	// ceremony. With an error the Trial holds what was found until then.
+	TryMechanisms(ctx context.Context, token string) (Trial, error)
 
 	// ClearPIN is an officer's act: it removes the latch of a token that is
 	// not up and tries once more to connect and log in. Its error is that of

@@ -23,6 +23,7 @@ const (
 	ClassUnavailable       // the token is not up: nothing was sent to it
 	ClassBusy              // the time ran out before a session was free: nothing was sent
 	ClassDeadline          // the time ran out inside the module: whether it signed is not known
+	ClassUnsupported       // the token or the profile lacks the mechanism, or has it not for keys of this size
 )
 
 var classNames = [...]string{
@@ -39,6 +40,7 @@ var classNames = [...]string{
 	ClassUnavailable: "unavailable",
 	ClassBusy:        "busy",
 	ClassDeadline:    "deadline",
+	ClassUnsupported: "unsupported",
 }
 
 func (c Class) String() string {

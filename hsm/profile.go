@@ -26,6 +26,7 @@ type Profile struct {
 	SM2         SM2Profile
 	ECDSA       algo.Format // of an ECDSA signature, FormatAuto by default
 	Exclude     []string    // names of attributes to leave out of templates
+	Unlisted    []uint      // CKM_... that the module does and does not list
 	MaxSessions int         // 0: as many as configured
 	Deadlines   Deadlines
 
@@ -94,6 +95,7 @@ func readProfile(root *stricttoml.Table) Profile {
 		Description: root.StringOr("description", ""),
 		Production:  root.BoolOr("production", false),
 		Exclude:     readExclude(root),
+		Unlisted:    readUnlisted(root),
 		MaxSessions: int(root.IntOr("max_sessions", 0, 0, 1024)),
 	}
 	if p.Name != "" && !profileName.MatchString(p.Name) {
@@ -181,4 +183,29 @@ func readExclude(root *stricttoml.Table) []string {
 		names = append(names, name)
 	}
 	return names
+}
+
+// maxUnlisted bounds unlisted: signet uses fewer mechanisms than that.
+const maxUnlisted = 16
+
+func readUnlisted(root *stricttoml.Table) []uint {
+	values := root.OptionalValues("unlisted")
+	if len(values) > maxUnlisted {
+		root.Faultf("unlisted", "has %d mechanisms: want at most %d", len(values), maxUnlisted)
+		return nil
+	}
+	var numbers []uint
+	for _, v := range values {
+		n, ok := v.Int()
+		switch {
+		case !ok:
+			v.Faultf("is %s: want the number of a mechanism", v.Kind())
+		case n < 0 || n > maxNumber:
+			v.Faultf("is out of bounds: want 0 to %#x", maxNumber)
+		case slices.Contains(numbers, uint(n)):
+			v.Faultf("is %#x a second time", n)
+		}
+		numbers = append(numbers, uint(n))
+	}
+	return numbers
 }

@@ -26,13 +26,13 @@ func TestExampleOfTheGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Sources) != 10 {
-		t.Errorf("sources %v: want ten", got.Sources)
+	if len(got.Sources) != 11 {
+		t.Errorf("sources %v: want eleven", got.Sources)
 	}
 	got.Sources = nil
 	want := Profile{
 		Name: "sansec", Description: "Sansec cards and HSMs, library libswsds", Production: true,
-		Manufacturer: "sansec", Exclude: []string{"CKA_DERIVE"}, MaxSessions: 64,
+		Manufacturer: "sansec", Exclude: []string{"CKA_DERIVE"}, Unlisted: []uint{0x80008105}, MaxSessions: 64,
 		SM2:        SM2Profile{KeyType: 0x80000004, KeyGen: 0x80008001, SignRawE: 0x80008105, PrivateECPoint: true},
 		ECDSA:      algo.FormatRaw,
 		Deadlines:  Deadlines{5 * time.Second, 30 * time.Second, 10 * time.Minute},

@@ -10,7 +10,7 @@ import (
 // sourced are the values of a profile that come from a vendor and so must
 // have a source, by dotted name.
 var sourced = []string{
-	"exclude", "max_sessions",
+	"exclude", "unlisted", "max_sessions",
 	"match.manufacturer", "match.model",
 	"sm2.key_type", "sm2.keygen", "sm2.sign_raw_e", "sm2.signature", "sm2.ec_point", "sm2.private_ec_point",
 	"ecdsa.signature",

@@ -36,12 +36,15 @@ func decode(payload []byte, m proto.Message) *Error {
 	if err := proto.Unmarshal(payload, m); err != nil {
 		return NewError(Malformed, "payload is not a protobuf %s message (see signet.proto)", m.ProtoReflect().Descriptor().Name())
 	}
-	return checkMessage(m.ProtoReflect(), "")
+	return checkMessage(m.ProtoReflect())
 }
 
-func checkMessage(m protoreflect.Message, path string) *Error {
+// checkMessage and those below it name the field from where they stand; each
+// caller puts its own name before it. So names are made for faults only: a
+// batch has hundreds of fields without one.
+func checkMessage(m protoreflect.Message) *Error {
 	if unknown := m.GetUnknown(); len(unknown) != 0 {
-		return fieldError(UnknownField, path, "%s has a field that this version does not know", m.Descriptor().Name())
+		return fieldError(UnknownField, "", "%s has a field that this version does not know", m.Descriptor().Name())
 	}
 	// In the order of signet.proto, not Range's, which differs between builds:
 	// of several faults the same one is always named.
@@ -51,47 +54,58 @@ func checkMessage(m protoreflect.Message, path string) *Error {
 		if !m.Has(fd) {
 			continue
 		}
-		if fault := checkField(fd, m.Get(fd), join(path, string(fd.Name()))); fault != nil {
+		if fault := checkField(fd, m.Get(fd)); fault != nil {
 			return fault
 		}
 	}
 	return nil
 }
 
-func checkField(fd protoreflect.FieldDescriptor, v protoreflect.Value, path string) *Error {
+func checkField(fd protoreflect.FieldDescriptor, v protoreflect.Value) *Error {
 	if !fd.IsList() {
-		return checkValue(fd, v, path)
+		return checkValue(fd, v).within(string(fd.Name()))
 	}
 	list := v.List()
 	for i := range list.Len() {
-		if fault := checkValue(fd, list.Get(i), fmt.Sprintf("%s[%d]", path, i)); fault != nil {
-			return fault
+		if fault := checkValue(fd, list.Get(i)); fault != nil {
+			return fault.within(element(string(fd.Name()), i))
 		}
 	}
 	return nil
 }
 
-func checkValue(fd protoreflect.FieldDescriptor, v protoreflect.Value, path string) *Error {
+func checkValue(fd protoreflect.FieldDescriptor, v protoreflect.Value) *Error {
 	switch fd.Kind() {
 	case protoreflect.MessageKind:
-		return checkMessage(v.Message(), path)
+		return checkMessage(v.Message())
 	case protoreflect.EnumKind:
 		if fd.Enum().Values().ByNumber(v.Enum()) == nil {
-			return fieldError(Unsupported, path, "%s has no value %d", fd.Enum().Name(), v.Enum())
+			return fieldError(Unsupported, "", "%s has no value %d", fd.Enum().Name(), v.Enum())
 		}
 	case protoreflect.StringKind:
 		limit, ok := textLimits[fd.Name()]
 		if !ok {
 			limit = maxText
 		}
-		return CheckText(path, v.String(), limit)
+		return CheckText("", v.String(), limit)
 	}
 	return nil
 }
 
+// within puts a name before the field of a fault.
+func (e *Error) within(name string) *Error {
+	if e != nil {
+		e.Field = join(name, e.Field)
+	}
+	return e
+}
+
+func element(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
+
+// join leaves out what is empty.
 func join(path, name string) string {
-	if path == "" {
-		return name
+	if path == "" || name == "" {
+		return path + name
 	}
 	return path + "." + name
 }
@@ -201,8 +215,8 @@ func checkSignForm(r *SignRequest) *Error {
 }
 
 func checkContext(field string, c *Context) *Error {
-	if fault := CheckPurpose(join(field, "purpose"), c.GetPurpose()); fault != nil {
-		return fault
+	if fault := CheckPurpose("purpose", c.GetPurpose()); fault != nil {
+		return fault.within(field)
 	}
 	if n := len(c.GetDocSm3()); n != 0 && n != 32 {
 		return fieldError(DigestLength, join(field, "doc_sm3"), "%d bytes: SM3 has 32", n)
@@ -219,12 +233,12 @@ func checkInputs(r *SignRequest) *Error {
 	}
 	a := algo.Algorithm(r.Algorithm)
 	for i, in := range r.Inputs {
-		field := fmt.Sprintf("inputs[%d]", i)
-		if fault := checkInput(field, a, in); fault != nil {
-			return fault
+		fault := checkInput(a, in)
+		if fault == nil {
+			fault = checkContext("context", in.Context)
 		}
-		if fault := checkContext(field+".context", in.Context); fault != nil {
-			return fault
+		if fault != nil {
+			return fault.within(element("inputs", i))
 		}
 	}
 	return nil
@@ -232,27 +246,27 @@ func checkInputs(r *SignRequest) *Error {
 
 // checkInput holds the wire's one promise about SM2: its three 32-byte values
 // (e, SM3 of the file, SM3 signed as a message) are named, never guessed.
-func checkInput(field string, a algo.Algorithm, in *Input) *Error {
+func checkInput(a algo.Algorithm, in *Input) *Error {
 	if n := len(in.DocumentHash); n > maxDocumentHash {
-		return fieldError(Malformed, field+".document_hash", "%d bytes: at most %d", n, maxDocumentHash)
+		return fieldError(Malformed, "document_hash", "%d bytes: at most %d", n, maxDocumentHash)
 	}
 	switch v := in.Value.(type) {
 	case *Input_Digest:
-		return checkDigest(field+".digest", a, len(v.Digest))
+		return checkDigest("digest", a, len(v.Digest))
 	case *Input_Sm2E:
 		if a != algo.SM2SM3 {
-			return fieldError(InputKindRequired, field+".sm2_e", "sm2_e is for SM2-SM3: %v signs digest or message", a)
+			return fieldError(InputKindRequired, "sm2_e", "sm2_e is for SM2-SM3: %v signs digest or message", a)
 		}
-		return checkLength(field+".sm2_e", len(v.Sm2E), 32)
+		return checkLength("sm2_e", len(v.Sm2E), 32)
 	case *Input_Message:
-		return checkMessageSize(field+".message", len(v.Message))
+		return checkMessageSize("message", len(v.Message))
 	case *Input_DigestAsMessage:
 		if a != algo.SM2SM3 {
-			return fieldError(InputKindRequired, field+".digest_as_message", "digest_as_message is for SM2-SM3: %v signs digest or message", a)
+			return fieldError(InputKindRequired, "digest_as_message", "digest_as_message is for SM2-SM3: %v signs digest or message", a)
 		}
-		return checkLength(field+".digest_as_message", len(v.DigestAsMessage), 32)
+		return checkLength("digest_as_message", len(v.DigestAsMessage), 32)
 	}
-	return fieldError(Malformed, field, "no value: give digest, sm2_e or message")
+	return fieldError(Malformed, "", "no value: give digest, sm2_e or message")
 }
 
 func checkMessageSize(field string, n int) *Error {

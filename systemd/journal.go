@@ -25,9 +25,10 @@ type Journal struct {
 	write func(entry) error
 	done  chan struct{} // closed when the queue is closed and written
 
-	mu      sync.Mutex // guards closed, dropped and sending on queue
+	mu      sync.Mutex // guards closed, dropped, lost and sending on queue
 	closed  bool
-	dropped uint64
+	dropped uint64 // since an entry last said so
+	lost    uint64 // in all
 	queue   chan entry
 }
 
@@ -78,14 +79,27 @@ func (j *Journal) Send(m Message, text string, fields ...Field) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
-		j.dropped++
+		j.drop()
 		return
 	}
 	select {
 	case j.queue <- e:
 	default:
-		j.dropped++
+		j.drop()
 	}
+}
+
+// drop counts an entry that is lost. The caller holds mu.
+func (j *Journal) drop() {
+	j.dropped++
+	j.lost++
+}
+
+// Lost is how many entries were lost since Open.
+func (j *Journal) Lost() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lost
 }
 
 // Close takes no further entries, waits up to two seconds until those queued
@@ -141,10 +155,13 @@ func (j *Journal) writeDropped() {
 // writeOne counts what nobody took; an error has nowhere else to go.
 func (j *Journal) writeOne(e entry) {
 	if j.write(e) != nil {
-		j.addDropped(1)
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.drop()
 	}
 }
 
+// addDropped takes back a count that could not be written.
 func (j *Journal) addDropped(n uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

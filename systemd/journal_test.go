@@ -110,6 +110,9 @@ func TestAStandingJournalBlocksNobodyAndCountsWhatItLost(t *testing.T) {
 		if err := j.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
+		if n := j.Lost(); n != lost {
+			t.Errorf("Lost = %d after the count was written, want %d", n, lost)
+		}
 		if n := len(w.got); n != 1+1+queueLength {
 			t.Fatalf("%d entries written, want the first, the count and %d", n, queueLength)
 		}
@@ -177,6 +180,9 @@ func TestCloseSaysWhatWasLost(t *testing.T) {
 	j.Send(Uses, "1")
 	if err := j.Close(); err == nil || !strings.Contains(err.Error(), "1 entries lost") {
 		t.Errorf("Close = %v, want 1 entries lost", err)
+	}
+	if n := j.Lost(); n != 1 {
+		t.Errorf("Lost = %d, want 1", n)
 	}
 }
 

@@ -33,7 +33,7 @@ func BenchmarkSign(b *testing.B) {
 				b.ResetTimer()
 				b.RunParallel(func(pb *testing.PB) {
 					for pb.Next() {
-						if _, err := d.Sign(ctx, ref, c.a, tbs); err != nil {
+						if _, err := signWith(ctx, d, ref, c.a, tbs); err != nil {
 							failed.Add(1)
 						}
 					}

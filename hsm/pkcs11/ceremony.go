@@ -9,6 +9,7 @@ import (
 	p11 "github.com/miekg/pkcs11"
 
 	"signet/hsm"
+	"signet/protocol/algo"
 )
 
 // Generate implements hsm.Driver. It is never retried: after a device error
@@ -55,7 +56,7 @@ func (s *session) generate(spec hsm.Spec) (hsm.KeyRef, hsm.Transcript, error) {
 	t := s.pool.token
 	text := s.pool.preamble(spec)
 	if !t.ceremony.TryLock() {
-		return hsm.KeyRef{}, text, refuse(hsm.ClassBusy, "another key ceremony is under way on this token")
+		return hsm.KeyRef{}, text, errCeremony
 	}
 	defer t.ceremony.Unlock()
 	rw, err := s.readWrite()
@@ -67,6 +68,8 @@ func (s *session) generate(spec hsm.Spec) (hsm.KeyRef, hsm.Transcript, error) {
 	ref, err := c.perform()
 	return ref, text, err
 }
+
+var errCeremony = refuse(hsm.ClassBusy, "another key ceremony or a trial is under way on this token")
 
 func (p *pool) preamble(spec hsm.Spec) hsm.Transcript {
 	info := p.slot.token
@@ -88,20 +91,51 @@ type ceremony struct {
 }
 
 func (c *ceremony) perform() (hsm.KeyRef, error) {
-	if err := c.chooseID(); err != nil {
-		return hsm.KeyRef{}, err
-	}
-	if err := c.vacant(); err != nil {
-		return hsm.KeyRef{}, err
-	}
-	if err := c.make(); err != nil {
-		return hsm.KeyRef{}, err
+	for _, step := range []func() error{c.capable, c.chooseID, c.vacant, c.make} {
+		if err := step(); err != nil {
+			return hsm.KeyRef{}, err
+		}
 	}
 	ref, err := c.prove()
 	if err != nil {
 		return hsm.KeyRef{}, c.takeBack(err)
 	}
 	return ref, nil
+}
+
+// capable refuses, before anything is made, a key that the token says it
+// cannot make, or could not sign with.
+func (c *ceremony) capable() error {
+	typ := c.spec.Type
+	mechanism, _, _, err := c.pool.token.kind(typ)
+	if err != nil {
+		return err
+	}
+	if err := c.pool.lacks(mechanism, p11.CKF_GENERATE_KEY_PAIR, typ); err != nil {
+		c.text.Add("mechanism listed", err.Error(), hsm.Broken)
+		return err
+	}
+	c.text.Add("mechanism listed", mechanismName(mechanism), hsm.Held)
+	var without []error
+	for _, a := range algo.For(typ) {
+		if err := c.signs(a); err != nil {
+			without = append(without, err)
+			c.text.Add(a.String()+" listed", err.Error(), hsm.Noted)
+		}
+	}
+	if len(without) == len(algo.For(typ)) {
+		return fmt.Errorf("a key of type %v could not sign: %w", typ, without[0])
+	}
+	return nil
+}
+
+// signs tells whether the token lists what signs with a.
+func (c *ceremony) signs(a algo.Algorithm) error {
+	mechanism, err := c.pool.token.signMechanism(a)
+	if err != nil {
+		return err
+	}
+	return c.pool.lacks(mechanism, p11.CKF_SIGN, c.spec.Type)
 }
 
 // chooseID draws the CKA_ID from the token if none was asked for.
@@ -143,11 +177,11 @@ func (c *ceremony) make() error {
 		return err
 	}
 	c.text.Mechanism = mechanismName(made.mechanism)
-	err = c.generatePair(made)
-	if hasCode(err, p11.CKR_ATTRIBUTE_TYPE_INVALID, p11.CKR_ATTRIBUTE_VALUE_INVALID, p11.CKR_ATTRIBUTE_READ_ONLY, p11.CKR_TEMPLATE_INCONSISTENT) {
+	c.pair, err = c.generatePair(made)
+	if templateRefused(err) {
 		c.text.Add("C_GenerateKeyPair with CKA_MODIFIABLE=false", err.Error(), hsm.Noted)
 		made = made.without(attributeName(p11.CKA_MODIFIABLE))
-		err = c.generatePair(made)
+		c.pair, err = c.generatePair(made)
 	}
 	if err != nil {
 		c.text.Add("C_GenerateKeyPair", err.Error(), hsm.Broken)
@@ -158,10 +192,14 @@ func (c *ceremony) make() error {
 	return nil
 }
 
-func (c *ceremony) generatePair(m making) error {
-	public, private, err := c.lib.GenerateKeyPair(c.handle, []*p11.Mechanism{p11.NewMechanism(m.mechanism, nil)}, m.public, m.private)
-	c.pair = pair{private: private, public: public}
-	return called("C_GenerateKeyPair", err)
+func (s *session) generatePair(m making) (pair, error) {
+	public, private, err := s.lib.GenerateKeyPair(s.handle, []*p11.Mechanism{p11.NewMechanism(m.mechanism, nil)}, m.public, m.private)
+	return pair{private: private, public: public}, undone(m.mechanism, called("C_GenerateKeyPair", err))
+}
+
+// templateRefused tells whether a token took offence at an attribute.
+func templateRefused(err error) bool {
+	return hasCode(err, p11.CKR_ATTRIBUTE_TYPE_INVALID, p11.CKR_ATTRIBUTE_VALUE_INVALID, p11.CKR_ATTRIBUTE_READ_ONLY, p11.CKR_TEMPLATE_INCONSISTENT)
 }
 
 // takeBack destroys what was made, because cause spoke against it.

@@ -48,7 +48,11 @@ func (t *token) findPool() (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newPool(t, found, epoch), nil
+	listed, err := t.module.repertoire(found.id, t.uses())
+	if err != nil {
+		return nil, err
+	}
+	return newPool(t, found, listed, epoch), nil
 }
 
 // size is how many workers to start. Where the token has a limit, two sessions

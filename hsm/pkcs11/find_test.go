@@ -75,7 +75,7 @@ func TestKeyMustBeTheOneOfTheRecord(t *testing.T) {
 		"no id":              {hsm.KeyRef{Token: "seals", Public: ref.Public}, hsm.ClassRequest},
 		"unknown id":         {hsm.KeyRef{Token: "seals", ID: []byte("?"), Public: ref.Public}, hsm.ClassAbsent},
 	} {
-		_, err := d.Sign(r.context(), c.ref, algo.SM2SM3, make([]byte, 32))
+		_, err := signWith(r.context(), d, c.ref, algo.SM2SM3, make([]byte, 32))
 		if hsm.ClassOf(err) != c.want {
 			t.Errorf("%s: %v of class %v, want %v", name, err, hsm.ClassOf(err), c.want)
 		}
@@ -102,7 +102,7 @@ func TestSignRefusesWhatTheKeyCannotSign(t *testing.T) {
 		{"long digest, which CKM_ECDSA cuts", ec, algo.ECDSAP256SHA256, 48},
 		{"endless message", ed, algo.Ed25519, 64<<10 + 1},
 	} {
-		_, err := d.Sign(r.context(), c.ref, c.a, make([]byte, c.size))
+		_, err := signWith(r.context(), d, c.ref, c.a, make([]byte, c.size))
 		if hsm.ClassOf(err) != hsm.ClassRequest {
 			t.Errorf("%s: %v of class %v, want request", c.name, err, hsm.ClassOf(err))
 		}
@@ -110,7 +110,7 @@ func TestSignRefusesWhatTheKeyCannotSign(t *testing.T) {
 	r.config.Profile.SM2 = hsm.SM2Profile{}
 	d = r.reopen(d)
 	r.await(d, hsm.StateUp)
-	if err := signOnce(r.context(), d, ref, algo.SM2SM3); hsm.ClassOf(err) != hsm.ClassRequest {
+	if err := signOnce(r.context(), d, ref, algo.SM2SM3); hsm.ClassOf(err) != hsm.ClassUnsupported {
 		t.Errorf("SM2 without [sm2] in the profile: %v", err)
 	}
 }
@@ -296,7 +296,7 @@ func TestProfileThatDoesNotFitIsNoticed(t *testing.T) {
 		{"point form", func(p *hsm.SM2Profile) { p.Point = hsm.PointRaw }, hsm.ClassAnswer},
 		{"signature form", func(p *hsm.SM2Profile) { p.Signature = algo.FormatDER }, hsm.ClassAnswer},
 		{"key type", func(p *hsm.SM2Profile) { p.KeyType = 0x80000005 }, hsm.ClassMismatch},
-		{"mechanism", func(p *hsm.SM2Profile) { p.SignRawE = 0x80008106 }, hsm.ClassRequest},
+		{"mechanism", func(p *hsm.SM2Profile) { p.SignRawE = 0x80008106 }, hsm.ClassUnsupported},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, 1)

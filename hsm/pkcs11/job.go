@@ -15,8 +15,12 @@ import (
 type job struct {
 	// call does the work and hands its result to the caller. With an error it
 	// only hands over that.
-	call  func(*session, error)
-	state atomic.Int32
+	call   func(*session, error)
+	ctx    context.Context // of the caller: nothing is signed for one that has gone
+	orders []order         // of signatures; nil for other work
+	state  atomic.Int32
+
+	worker atomic.Pointer[session] // who has taken it
 }
 
 // States of a job that a worker has taken. Worker, caller and clock race for
@@ -36,10 +40,24 @@ type task[T any] struct {
 	undo  func(*session, T) // of a result that nobody is there to take; optional
 }
 
+// A visit is what a worker does for one caller.
+type visit[T any] struct {
+	limit  time.Duration // of the profile
+	do     func(context.Context, *session) (T, error)
+	undo   func(*session, T) // of a result that nobody is there to take; optional
+	orders []order           // signatures that do will ask for
+}
+
 // run has a worker do the task, and waits as long as ctx and the profile
-// allow. PKCS#11 cannot end a call, so what is inside the module by then stays
-// there, and so does its worker.
+// allow.
 func run[T any](ctx context.Context, t *token, what task[T]) (T, error) {
+	return pay(ctx, t, visit[T]{limit: what.limit, do: what.perform, undo: what.undo})
+}
+
+// pay has a worker make the visit. PKCS#11 cannot end a call, so what is
+// inside the module when ctx or the profile's limit ends stays there, and so
+// does its worker.
+func pay[T any](ctx context.Context, t *token, what visit[T]) (T, error) {
 	var none T
 	ctx, cancel := context.WithTimeout(ctx, what.limit)
 	defer cancel()
@@ -52,11 +70,11 @@ func run[T any](ctx context.Context, t *token, what task[T]) (T, error) {
 		err   error
 	}
 	result := make(chan outcome, 1)
-	j := new(job)
+	j := &job{ctx: ctx, orders: what.orders}
 	j.call = func(s *session, err error) {
 		var v T
 		if err == nil {
-			v, err = what.perform(ctx, s)
+			v, err = what.do(ctx, s)
 		}
 		if j.state.CompareAndSwap(inside, ended) {
 			result <- outcome{v, err}
@@ -102,7 +120,12 @@ func (p *pool) hand(ctx context.Context, j *job) error {
 // deadlines, and must not be able to take a token down with short ones.
 func (p *pool) watch(j *job, left time.Duration) {
 	time.AfterFunc(max(left, 0), func() {
-		if j.state.CompareAndSwap(abandoned, hanging) {
+		s := j.worker.Load()
+		if s == nil { // handed over, and not yet taken up
+			p.watch(j, time.Millisecond)
+			return
+		}
+		if j.state.CompareAndSwap(abandoned, hanging) && s.hanging.Add(1) == 1 {
 			p.hangs()
 		}
 	})

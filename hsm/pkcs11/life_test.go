@@ -49,7 +49,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 			t.Errorf("session %d is left open, state %d", handle, info.State)
 		}
 	}
-	if _, err := d.Sign(r.context(), ref, algo.SM2SM3, make([]byte, 32)); hsm.ClassOf(err) != hsm.ClassUnavailable {
+	if _, err := signWith(r.context(), d, ref, algo.SM2SM3, make([]byte, 32)); hsm.ClassOf(err) != hsm.ClassUnavailable {
 		t.Errorf("Sign after Close: %v, want class unavailable", err)
 	}
 	if err := d.ClearPIN(r.context(), "seals"); hsm.ClassOf(err) != hsm.ClassUnavailable {

@@ -201,7 +201,7 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 	d := r.up()
 	ref := r.key(d, algo.KeySM2)
 	r.token.Control(t, "C_Sign=0x30*1")
-	_, err := d.Sign(r.context(), ref, algo.SM2SM3, make([]byte, 32))
+	_, err := signWith(r.context(), d, ref, algo.SM2SM3, make([]byte, 32))
 	code, ok := errors.AsType[p11.Error](err)
 	if !ok || code != p11.CKR_DEVICE_ERROR {
 		t.Errorf("code in the chain of %v: %v, want CKR_DEVICE_ERROR", err, code)

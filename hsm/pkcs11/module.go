@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -28,11 +29,12 @@ type module struct {
 	calls sync.RWMutex
 	epoch atomic.Int64 // number of times that C_Initialize made new state
 
-	mu    sync.Mutex // guards the rest, and is held while loading
-	ctx   *p11.Ctx   // nil until loaded, then fixed
-	owned bool       // we initialised it, so we finalise it
-	ready bool       // it is initialised
-	users int        // connections that exist or are being made
+	mu    sync.Mutex     // guards the rest, and is held while loading
+	ctx   *p11.Ctx       // nil until loaded, then fixed
+	list  unsafe.Pointer // CK_FUNCTION_LIST; the same
+	owned bool           // we initialised it, so we finalise it
+	ready bool           // it is initialised
+	users int            // connections that exist or are being made
 }
 
 // acquire makes the module ready for one more connection. With anew it is
@@ -89,14 +91,15 @@ func (m *module) load() error {
 			return refuse(hsm.ClassUnavailable, "setting %s for the module: %w", name, err)
 		}
 	}
-	if err := probe(m.path); err != nil {
+	list, err := probe(m.path)
+	if err != nil {
 		return refuse(hsm.ClassUnavailable, "loading module %s: %w", m.path, err)
 	}
 	ctx := p11.New(m.path)
 	if ctx == nil {
 		return refuse(hsm.ClassUnavailable, "loading module %s: the library refuses it", m.path)
 	}
-	m.ctx = ctx
+	m.ctx, m.list = ctx, list
 	return nil
 }
 

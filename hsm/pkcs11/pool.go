@@ -15,6 +15,7 @@ import (
 type pool struct {
 	token    *token
 	slot     slot
+	listed   repertoire
 	epoch    int64    // of the module
 	warnings []string // for the status; guarded by token.mu
 
@@ -31,9 +32,9 @@ type pool struct {
 	anchor p11.SessionHandle // 0: none; guarded by token.login
 }
 
-func newPool(t *token, s slot, epoch int64) *pool {
+func newPool(t *token, s slot, r repertoire, epoch int64) *pool {
 	return &pool{
-		token: t, slot: s, epoch: epoch,
+		token: t, slot: s, listed: r, epoch: epoch,
 		jobs: make(chan *job), done: make(chan struct{}), broken: make(chan error, 1),
 	}
 }
@@ -65,7 +66,8 @@ func (p *pool) start(n int) error {
 func (p *pool) work(opened chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	s := &session{pool: p, lib: p.token.module.ctx}
+	s := &session{pool: p, lib: p.token.module.ctx, bench: newBench(p.token.module.list)}
+	defer s.bench.free()
 	err := s.inside(s.reopen)
 	if err == nil {
 		p.open.Add(1)
@@ -81,8 +83,19 @@ func (p *pool) work(opened chan<- error) {
 		case <-p.done:
 			return
 		case j := <-p.jobs:
-			p.run(s, j)
+			p.serve(s, j)
 		}
+	}
+}
+
+// serve does a job and, if it is a signature, others that wait with it. What
+// a burst cannot do, for whatever reason, each job does by itself.
+func (p *pool) serve(s *session, first *job) {
+	jobs := p.gather(s, first)
+	s.inside(func() error { return s.burst(jobs) })
+	for i, j := range jobs {
+		jobs[i] = nil // what the job holds is not the worker's to keep
+		p.run(s, j)
 	}
 }
 
@@ -94,7 +107,7 @@ func (p *pool) run(s *session, j *job) {
 	}
 	if was := j.state.Swap(ended); was == abandoned || was == hanging {
 		s.stale = true
-		if was == hanging {
+		if was == hanging && s.hanging.Add(-1) == 0 {
 			p.returned()
 		}
 	}

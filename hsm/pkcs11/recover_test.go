@@ -103,9 +103,11 @@ func TestRequestErrorsAreNotRetried(t *testing.T) {
 	d := r.up()
 	ref := r.key(d, algo.KeySM2)
 	before := d.Status()[0]
-	for _, fault := range []string{"C_SignInit=0x70*1", "C_SignInit=0x63*1", "C_Sign=0x21*1"} {
+	for fault, want := range map[string]hsm.Class{
+		"C_SignInit=0x70*1": hsm.ClassUnsupported, "C_SignInit=0x63*1": hsm.ClassRequest, "C_Sign=0x21*1": hsm.ClassRequest,
+	} {
 		r.token.Control(t, fault)
-		r.loses(d, ref, hsm.ClassRequest)
+		r.loses(d, ref, want)
 		// The next signature has a session in which nothing is left active, and
 		// needs no second try, which would ask for the session's state.
 		r.token.Control(t, "C_GetSessionInfo=0x21")

@@ -180,9 +180,15 @@ func signOnce(ctx context.Context, d *pkcs11.Driver, ref hsm.KeyRef, a algo.Algo
 	if err != nil {
 		return err
 	}
-	sig, err := d.Sign(ctx, ref, a, tbs)
+	sig, err := signWith(ctx, d, ref, a, tbs)
 	if err != nil {
 		return err
 	}
 	return ref.Public.Verify(a, tbs, sig)
+}
+
+// signWith has one value signed.
+func signWith(ctx context.Context, d *pkcs11.Driver, ref hsm.KeyRef, a algo.Algorithm, tbs []byte) ([]byte, error) {
+	signed := d.Sign(ctx, ref, a, [][]byte{tbs})
+	return signed[0].Signature, signed[0].Err
 }

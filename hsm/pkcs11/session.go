@@ -1,6 +1,8 @@
 package pkcs11
 
 import (
+	"sync/atomic"
+
 	p11 "github.com/miekg/pkcs11"
 
 	"signet/hsm"
@@ -12,6 +14,14 @@ type session struct {
 	lib    *p11.Ctx
 	handle p11.SessionHandle // 0: none
 	stale  bool              // to be replaced before it is used again
+
+	bench  *bench   // nil where a session makes no bursts
+	jobs   []*job   // of the burst that is being made
+	chosen []*order // of those, what it makes
+
+	// hanging counts the jobs of one visit of the module that count as hung:
+	// however many there are, it is one worker that is held.
+	hanging atomic.Int32
 }
 
 // errStale is the answer where the module was initialised anew since the

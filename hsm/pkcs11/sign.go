@@ -21,43 +21,76 @@ const (
 // maxMessage bounds what Ed25519 signs, in bytes.
 const maxMessage = 64 << 10
 
-// Sign implements hsm.Driver. It retries once, on a fresh session, handle or
-// login. The library calls C_Sign twice, first for the length, so a network
-// HSM may see three requests for each signature.
-func (d *Driver) Sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs []byte) ([]byte, error) {
+// Sign implements hsm.Driver. Each signature is retried once, on a fresh
+// session, handle or login.
+func (d *Driver) Sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs [][]byte) []hsm.Signed {
 	const op = "signing"
+	out := make([]hsm.Signed, len(tbs))
 	t, err := d.token(key.Token, op)
 	if err != nil {
-		return nil, err
+		return allFailed(out, err)
 	}
-	// A copy, because a call that outlives its caller still reads it.
-	m, err := t.signing(key, a, bytes.Clone(tbs))
+	orders := make([]order, len(tbs))
+	for i := range tbs {
+		orders[i].key = key
+		// A copy, because a call that outlives its caller still reads it.
+		if orders[i].m, err = t.signing(key, a, bytes.Clone(tbs[i])); err != nil {
+			return allFailed(out, t.failed(op, err)) // a fault of one is the caller's fault with all
+		}
+	}
+	answers, err := t.order(ctx, orders)
 	if err != nil {
-		return nil, t.failed(op, err)
+		return allFailed(out, t.failed(op, err))
 	}
-	answer, err := run(ctx, t, task[[]byte]{limit: t.profile.Deadlines.Sign, do: func(s *session) ([]byte, error) {
-		return s.sign(key, m)
-	}})
-	if err != nil {
-		return nil, t.failed(op, err)
+	for i, answer := range answers {
+		out[i] = t.outcome(op, a, orders[i].m.form, key, answer)
 	}
-	sig, err := algo.Encode(a, key.Public.Type(), m.form, answer)
-	if err != nil {
-		return nil, t.failed(op, &fault{hsm.ClassAnswer, err})
-	}
-	return sig, nil
+	return out
 }
 
+func allFailed(out []hsm.Signed, err error) []hsm.Signed {
+	for i := range out {
+		out[i].Err = err
+	}
+	return out
+}
+
+// outcome encodes what the module answered.
+func (t *token) outcome(op string, a algo.Algorithm, form algo.Format, key hsm.KeyRef, is answer) hsm.Signed {
+	out := hsm.Signed{Took: is.took}
+	if is.err != nil {
+		out.Err = t.failed(op, is.err)
+		return out
+	}
+	sig, err := algo.Encode(a, key.Public.Type(), form, is.signature)
+	if err != nil {
+		out.Err = t.failed(op, &fault{hsm.ClassAnswer, err})
+		return out
+	}
+	out.Signature = sig
+	return out
+}
+
+// sign refuses what the token does not list before it asks for it: some
+// modules answer C_SignInit of such a mechanism with a fault of the device.
 func (s *session) sign(key hsm.KeyRef, m method) ([]byte, error) {
+	if err := s.pool.lacks(m.mechanism, p11.CKF_SIGN, key.Public.Type()); err != nil {
+		return nil, err
+	}
 	handle, err := s.privateKey(key)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.lib.SignInit(s.handle, []*p11.Mechanism{p11.NewMechanism(m.mechanism, m.parameter)}, handle); err != nil {
-		return nil, called("C_SignInit", err)
+	if err := s.begin(handle, m); err != nil {
+		return nil, err
 	}
 	answer, err := s.lib.Sign(s.handle, m.input)
 	return answer, called("C_Sign", err)
+}
+
+func (s *session) begin(key p11.ObjectHandle, m method) error {
+	err := s.lib.SignInit(s.handle, []*p11.Mechanism{p11.NewMechanism(m.mechanism, m.parameter)}, key)
+	return undone(m.mechanism, called("C_SignInit", err))
 }
 
 // A method is how an algorithm is asked of a module.
@@ -84,25 +117,23 @@ func (t *token) signing(key hsm.KeyRef, a algo.Algorithm, tbs []byte) (method, e
 	if len(tbs) > maxMessage {
 		return method{}, refuse(hsm.ClassRequest, "%d bytes are too long: want at most %d", len(tbs), maxMessage)
 	}
+	mechanism, err := t.signMechanism(a)
+	if err != nil {
+		return method{}, err
+	}
+	m := method{mechanism: mechanism, input: tbs, form: algo.FormatRaw}
 	switch a {
 	case algo.SM2SM3:
-		return t.signingSM2(tbs)
+		m.form = t.profile.SM2.Signature
 	case algo.ECDSAP256SHA256, algo.ECDSAP384SHA384:
-		return method{p11.CKM_ECDSA, nil, tbs, t.profile.ECDSA}, nil
-	case algo.Ed25519:
-		return method{ckmEDDSA, nil, tbs, algo.FormatRaw}, nil
+		m.form = t.profile.ECDSA
+	case algo.RSAPKCS1SHA256, algo.RSAPKCS1SHA384, algo.RSAPKCS1SHA512:
+		// CKM_RSA_PKCS pads what it is given, so DigestInfo is built here.
+		m.input = append([]byte(digestInfo[a]), tbs...)
 	case algo.RSAPSSSHA256, algo.RSAPSSSHA384, algo.RSAPSSSHA512:
-		return method{p11.CKM_RSA_PKCS_PSS, pssParameter(len(tbs)), tbs, algo.FormatRaw}, nil
+		m.parameter = pssParameter(len(tbs))
 	}
-	return signingPKCS1(a, tbs)
-}
-
-func (t *token) signingSM2(e []byte) (method, error) {
-	sm2 := t.profile.SM2
-	if !sm2.Supported() {
-		return method{}, refuse(hsm.ClassRequest, "%v is not supported by profile %s: it has no [sm2]", algo.SM2SM3, t.profile.Name)
-	}
-	return method{sm2.SignRawE, nil, e, sm2.Signature}, nil
+	return m, nil
 }
 
 // pssParameter: MGF1 with the same hash, salt as long as the digest.
@@ -122,14 +153,4 @@ var digestInfo = map[algo.Algorithm]string{
 	algo.RSAPKCS1SHA256: "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
 	algo.RSAPKCS1SHA384: "\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30",
 	algo.RSAPKCS1SHA512: "\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
-}
-
-// signingPKCS1: CKM_RSA_PKCS pads what it is given, so DigestInfo is built
-// here. Mechanisms that hash would need the message in the module.
-func signingPKCS1(a algo.Algorithm, digest []byte) (method, error) {
-	prefix, ok := digestInfo[a]
-	if !ok {
-		return method{}, refuse(hsm.ClassRequest, "%v is not supported by this driver", a)
-	}
-	return method{p11.CKM_RSA_PKCS, nil, append([]byte(prefix), digest...), algo.FormatRaw}, nil
 }

@@ -1,7 +1,6 @@
 package pkcs11
 
 import (
-	"fmt"
 	"slices"
 
 	p11 "github.com/miekg/pkcs11"
@@ -25,7 +24,7 @@ func (t *token) kind(typ algo.KeyType) (mechanism, keyType uint, domain []*p11.A
 	case algo.KeySM2:
 		sm2 := t.profile.SM2
 		if !sm2.Supported() {
-			return 0, 0, nil, refuse(hsm.ClassRequest, "%v keys are not supported by profile %s: it has no [sm2]", typ, t.profile.Name)
+			return 0, 0, nil, t.noSM2(typ)
 		}
 		return sm2.KeyGen, sm2.KeyType, ec(paramsSM2), nil
 	case algo.KeyP256:
@@ -93,17 +92,4 @@ func (m making) without(names ...string) making {
 // asked tells whether the private template sets an attribute.
 func (m making) asked(attribute uint) bool {
 	return slices.ContainsFunc(m.private, func(a *p11.Attribute) bool { return a.Type == attribute })
-}
-
-// mechanismName names a mechanism for the transcript.
-func mechanismName(mechanism uint) string {
-	names := map[uint]string{
-		p11.CKM_EC_KEY_PAIR_GEN:       "CKM_EC_KEY_PAIR_GEN",
-		p11.CKM_RSA_PKCS_KEY_PAIR_GEN: "CKM_RSA_PKCS_KEY_PAIR_GEN",
-		ckmEdwardsKeyGen:              "CKM_EC_EDWARDS_KEY_PAIR_GEN",
-	}
-	if name := names[mechanism]; name != "" {
-		return fmt.Sprintf("%s (0x%X)", name, mechanism)
-	}
-	return fmt.Sprintf("0x%X", mechanism)
 }

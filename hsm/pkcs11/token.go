@@ -25,7 +25,7 @@ type token struct {
 	stop    chan struct{} // closed by Close
 
 	clear    chan chan error // from ClearPIN to the supervisor
-	ceremony sync.Mutex      // held by the one ceremony that may run; only ever tried
+	ceremony sync.Mutex      // held by the one ceremony or trial that may run; only ever tried
 	login    sync.Mutex      // held during a login, and guards the anchors: two at once could cost two tries of the PIN
 	hung     atomic.Int32    // calls that the module has held for longer than their deadline
 
@@ -65,6 +65,9 @@ func (t *token) supervise() {
 	atOnce, n := true, 1 // may the next reconnect be made at once, and the number of the next that waits
 	for first := true; ; first = false {
 		p, err := t.attempt(!first)
+		if err == nil {
+			t.came(p) // before the reply: who has it looks at the status next
+		}
 		if reply != nil {
 			reply <- err // has room for it
 		}
@@ -118,9 +121,9 @@ func (t *token) attempt(anew bool) (*pool, error) {
 	}
 }
 
-// serve lets callers use the pool until it fails or the driver is closed.
+// serve waits while callers use the pool, until it fails or the driver is
+// closed.
 func (t *token) serve(p *pool) error {
-	t.came(p)
 	defer t.module.release()
 	for {
 		select {

@@ -41,9 +41,21 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, PathStatus)
 }
 
+// Metrics asks for the metrics, in the text format of Prometheus.
+func (c *Client) Metrics(ctx context.Context) (string, error) {
+	data, err := c.fetch(ctx, http.MethodGet, PathMetrics, nil)
+	return string(data), err
+}
+
 // Tokens lists the tokens.
 func (c *Client) Tokens(ctx context.Context) (Tokens, error) {
 	return get[Tokens](ctx, c, PathTokens)
+}
+
+// TryMechanisms has a token show what it does. It may take minutes; ending ctx
+// ends the trial.
+func (c *Client) TryMechanisms(ctx context.Context, token string) (Trial, error) {
+	return call[Trial](ctx, c, http.MethodPost, PathTokens+"/"+url.PathEscape(token)+"/mechanisms", nil)
 }
 
 // Entries lists the register.
@@ -93,33 +105,42 @@ func get[T any](ctx context.Context, c *Client, path string) (T, error) {
 
 func call[T any](ctx context.Context, c *Client, method, path string, body io.Reader) (T, error) {
 	var answer T
+	data, err := c.fetch(ctx, method, path, body)
+	if err != nil {
+		return answer, err
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return answer, fmt.Errorf("reading the answer of %s: %w", path, err)
+	}
+	return answer, nil
+}
+
+// fetch returns the body of an answer of status 200.
+func (c *Client) fetch(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
 	// The host names no machine: the connection is the socket's.
 	req, err := http.NewRequestWithContext(ctx, method, "http://signetd"+path, body)
 	if err != nil {
-		return answer, fmt.Errorf("asking %s: %w", path, err)
+		return nil, fmt.Errorf("asking %s: %w", path, err)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return answer, fmt.Errorf("%w on %s: %w", ErrUnreachable, c.socket, err)
+		return nil, fmt.Errorf("%w on %s: %w", ErrUnreachable, c.socket, err)
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
-		return answer, fmt.Errorf("%w on %s: reading the answer: %w", ErrUnreachable, c.socket, err)
+		return nil, fmt.Errorf("%w on %s: reading the answer: %w", ErrUnreachable, c.socket, err)
 	}
 	if len(data) > maxAnswer {
-		return answer, fmt.Errorf("reading the answer of %s: more than %d bytes", path, maxAnswer)
+		return nil, fmt.Errorf("reading the answer of %s: more than %d bytes", path, maxAnswer)
 	}
 	if res.StatusCode != http.StatusOK {
-		return answer, faultOf(res.StatusCode, data)
+		return nil, faultOf(res.StatusCode, data)
 	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return answer, fmt.Errorf("reading the answer of %s: %w", path, err)
-	}
-	return answer, nil
+	return data, nil
 }
 
 func faultOf(status int, data []byte) error {

@@ -15,7 +15,8 @@ import (
 const (
 	PathStatus     = "/v1/status"
 	PathEntries    = "/v1/entries" // and /v1/entries/{id}, /v1/entries/{id}/policy
-	PathTokens     = "/v1/tokens"
+	PathMetrics    = "/v1/metrics" // Prometheus text, not JSON
+	PathTokens     = "/v1/tokens"  // and /v1/tokens/{name}/mechanisms
 	PathActContext = "/v1/act-context"
 	PathActs       = "/v1/acts"
 	PathEvents     = "/v1/events"   // ?from=SEQ&limit=N
@@ -79,6 +80,43 @@ type Token struct {
 // Tokens answers PathTokens.
 type Tokens struct {
 	Tokens []Token `json:"tokens"`
+}
+
+// A Trial answers PathTokens/{name}/mechanisms: what the token did when it was
+// asked for everything, with keys that ended with their session.
+type Trial struct {
+	Token      string     `json:"token"`
+	Event      uint64     `json:"event"`      // that records it
+	Signatures uint64     `json:"signatures"` // that the module was asked for
+	TookMS     uint64     `json:"took_ms"`
+	Keys       []KeyTrial `json:"keys"`
+}
+
+// A KeyTrial is what became of one type of key.
+type KeyTrial struct {
+	Type       string           `json:"type"`
+	Generation Attempt          `json:"generation"`
+	Algorithms []AlgorithmTrial `json:"algorithms"`
+}
+
+// An AlgorithmTrial is one way to sign with a key of the type above it.
+type AlgorithmTrial struct {
+	Algorithm  string  `json:"algorithm"`
+	Signs      string  `json:"signs"` // what the module is given: e digest message
+	Signing    Attempt `json:"signing"`
+	Encoding   string  `json:"encoding,omitempty"`    // of the answer: raw DER loose unread
+	MaxMessage int     `json:"max_message,omitempty"` // bytes: the longest message tried that was signed
+}
+
+// An Attempt is one mechanism as the token lists it and as it was tried.
+type Attempt struct {
+	Mechanism   string `json:"mechanism,omitempty"` // "CKM_EDDSA (0x1057)"; absent: the profile has none
+	Claim       string `json:"claim"`               // listed, not listed, not told
+	ClaimWhy    string `json:"claim_why,omitempty"`
+	Finding     string `json:"finding"` // does, does not, not known
+	Why         string `json:"why,omitempty"`
+	Contradicts bool   `json:"contradicts"` // the finding is not the claim
+	TookUS      uint64 `json:"took_us"`     // 0: the module was not asked
 }
 
 // An Entry is one record of the register.

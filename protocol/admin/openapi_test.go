@@ -39,13 +39,15 @@ func TestContractIsValidOpenAPI(t *testing.T) {
 func TestContractHasThePathsOfTheCode(t *testing.T) {
 	want := map[string]string{
 		admin.PathStatus: "GET read 200 403 500", admin.PathTokens: "GET read 200 403 500",
-		admin.PathEntries:                  "GET read 200 403 500 503",
-		admin.PathEntries + "/{id}":        "GET read 200 403 404 500 503",
-		admin.PathEntries + "/{id}/policy": "GET read 200 403 404 500 503",
-		admin.PathEvents:                   "GET read 200 400 403 500 503",
-		admin.PathContents + "/{sm3}":      "GET read 200 400 403 404 500 503",
-		admin.PathActContext:               "GET read 200 403 500 503",
-		admin.PathActs:                     "POST act 200 400 403 404 409 413 429 500 503",
+		admin.PathMetrics:                       "GET read 200 403 500",
+		admin.PathTokens + "/{name}/mechanisms": "POST try 200 400 403 429 500 503",
+		admin.PathEntries:                       "GET read 200 403 500 503",
+		admin.PathEntries + "/{id}":             "GET read 200 403 404 500 503",
+		admin.PathEntries + "/{id}/policy":      "GET read 200 403 404 500 503",
+		admin.PathEvents:                        "GET read 200 400 403 500 503",
+		admin.PathContents + "/{sm3}":           "GET read 200 400 403 404 500 503",
+		admin.PathActContext:                    "GET read 200 403 500 503",
+		admin.PathActs:                          "POST act 200 400 403 404 409 413 429 500 503",
 	}
 	paths := contract(t).Paths.Map()
 	if len(paths) != len(want) {
@@ -59,6 +61,12 @@ func TestContractHasThePathsOfTheCode(t *testing.T) {
 				t.Errorf("%s: %q, want %q", path, got, want[path])
 			}
 			for status, response := range op.Responses.Map() {
+				if path == admin.PathMetrics && status == "200" {
+					if _, text := response.Value.Content["text/plain"]; !text {
+						t.Errorf("%s is not text", path)
+					}
+					continue
+				}
 				schema := response.Value.Content.Get("application/json").Schema.Ref
 				if fault := strings.HasSuffix(schema, "/Fault"); schema == "" || fault == (status == "200") {
 					t.Errorf("%s %s: body %s", path, status, schema)
@@ -81,6 +89,7 @@ var messages = []any{
 	admin.Status{}, admin.Count{}, admin.Token{}, admin.Tokens{}, admin.Entry{}, admin.Hold{}, admin.Entries{}, admin.Policy{},
 	admin.Principal{}, admin.ActContext{}, admin.ActRequest{}, admin.Signature{}, admin.ActResult{}, admin.Events{},
 	admin.Content{}, admin.Fault{}, admin.Error{},
+	admin.Trial{}, admin.KeyTrial{}, admin.AlgorithmTrial{}, admin.Attempt{},
 }
 
 // TestContractHasTheFieldsOfTheCode: names, types, and which may be absent.

@@ -72,8 +72,12 @@ func appendValue(dst []byte, v reflect.Value) ([]byte, error) {
 	if !v.IsValid() {
 		return nil, errors.New("encoding nil: it has no canonical form")
 	}
-	if text, ok := v.Interface().(encoding.TextMarshaler); ok {
-		return appendText(dst, text)
+	// Asked first, since to put a value into an interface takes memory: a line
+	// of the log has dozens of values.
+	if v.Type().NumMethod() > 0 {
+		if text, ok := v.Interface().(encoding.TextMarshaler); ok {
+			return appendText(dst, text)
+		}
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -121,6 +125,11 @@ const hexDigits = "0123456789abcdef"
 // appendString escapes as RFC 8785 3.2.2.2: the short escapes where JSON has
 // them, \u00xx for other control characters, everything else as it is.
 func appendString(dst []byte, s string) ([]byte, error) {
+	if isPlain(s) {
+		dst = append(dst, '"')
+		dst = append(dst, s...)
+		return append(dst, '"'), nil
+	}
 	if !utf8.ValidString(s) {
 		return nil, fmt.Errorf("encoding %q: not UTF-8", s)
 	}
@@ -138,6 +147,16 @@ func appendString(dst []byte, s string) ([]byte, error) {
 		}
 	}
 	return append(dst, '"'), nil
+}
+
+// isPlain tells whether s is ASCII that needs no escape, as almost all is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func appendArray(dst []byte, v reflect.Value) ([]byte, error) {

@@ -1,7 +1,8 @@
 package client
 
 import (
-	"fmt"
+	"math"
+	"sync"
 
 	"signet/protocol"
 )
@@ -10,87 +11,50 @@ import (
 // the largest signatures takes a fiftieth of it.
 const maxAnswer = 16 << 20
 
-// A call is one request in flight. The reader fills it in under Client.mu;
-// answer and err may be read once done is closed.
+// neverSent is the end of a frame that was not given to the writer.
+const neverSent = math.MaxUint64
+
+// A call is one request in flight. The reader fills it in under Conn.mu;
+// answer and err are final, and the caller's to read, once done has been
+// received from.
 type call struct {
 	id     uint64
 	method protocol.Method
+	end    uint64 // of its frame, in bytes since the connection began
 	answer []byte // payloads so far: of parts, then of the reply
 	err    error
-	done   chan struct{}
+	done   chan struct{} // has room for the one token of the call's end
 }
 
-// begin gives out the next call id.
-func (c *Client) begin(m protocol.Method) (*call, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.fault != nil:
-		return nil, c.fault
-	case c.leaving != nil:
-		return nil, c.leaving
+// calls that are over are used again with their buffers: a call in a loop
+// allocates little but its reply.
+var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+
+// maxKept bounds the buffers that wait in pools, in bytes.
+const maxKept = 64 << 10
+
+func newCall(m protocol.Method) *call {
+	p := calls.Get().(*call)
+	p.method, p.end = m, neverSent
+	return p
+}
+
+// release gives p back. Nobody may be able to end it any more: it was never
+// queued, or its token was taken from done, or cancel has dropped it.
+func (p *call) release() {
+	if cap(p.answer) > maxKept {
+		p.answer = nil
 	}
-	c.last++
-	pending := &call{id: c.last, method: m, done: make(chan struct{})}
-	c.calls[pending.id] = pending
-	return pending, nil
+	*p = call{answer: p.answer[:0], done: p.done}
+	calls.Put(p)
 }
 
 // add appends a payload to the answer. Protobuf lets messages be joined by
 // joining their bytes: repeated fields, the results, come out in order.
 func (p *call) add(payload []byte) error {
 	if len(p.answer)+len(payload) > maxAnswer {
-		return fmt.Errorf("%w: answer of more than %d bytes", ErrBadAnswer, maxAnswer)
+		return violated("answer of more than %d bytes", maxAnswer)
 	}
 	p.answer = append(p.answer, payload...)
 	return nil
-}
-
-// finish ends a call that is in flight. It needs c.mu.
-func (c *Client) finish(p *call, err error) {
-	if err != nil {
-		p.answer = nil
-	}
-	p.err = err
-	delete(c.calls, p.id)
-	close(p.done)
-}
-
-// forget drops a call whose request was never sent.
-func (c *Client) forget(p *call) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.calls, p.id)
-}
-
-// cancel gives up a call whose request was sent. The writer tells the daemon,
-// so that a caller who gives up never waits for a socket that is full.
-func (c *Client) cancel(p *call) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.calls[p.id] == nil {
-		return // answered meanwhile
-	}
-	delete(c.calls, p.id)
-	c.cancels = append(c.cancels, p.id)
-	select {
-	case c.wake <- struct{}{}:
-	default: // the writer has not yet come to take the last token
-	}
-}
-
-// end makes err the answer of all calls, now and later. Only the first fault
-// counts: those that follow are its echo.
-func (c *Client) end(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.fault != nil {
-		return
-	}
-	c.fault = err
-	for _, p := range c.calls {
-		c.finish(p, err)
-	}
-	close(c.ended)
-	c.conn.Close()
 }

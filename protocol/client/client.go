@@ -1,10 +1,44 @@
 // Package client is the Go client of sign.sock.
 //
-// A Client is one connection with any number of calls in flight. A call fails
-// with a *protocol.Error, the daemon's word, which errors.Is compares by its
-// protocol.Code; with the error of its context; or with an error that wraps
-// ErrUnreachable, ErrConnectionLost or ErrBadAnswer. The package does not
-// verify signatures on its own: see Verify.
+// A [Client] is one connection, taken anew when it ends, with any number of
+// calls in flight. One Client per process is right: goroutines share it, and
+// their requests travel together.
+//
+// # Errors
+//
+// A call fails with
+//
+//   - a *protocol.Error, the daemon's word on this request. errors.Is compares
+//     it by its code, as in errors.Is(err, protocol.Busy); errors.As gives
+//     rule, field, event and the time to try again. An input that was refused
+//     or failed on its own has such an error as its result;
+//   - the error of its context;
+//   - an error that wraps [ErrUnreachable], [ErrConnectionLost], [ErrBadAnswer]
+//     or [ErrClosed]. [ErrNotTaken] beside any of these says that the daemon
+//     has nothing of the request.
+//
+// [Advise] turns any of them into what a program needs: never, now, or after
+// how long, and whether the request may have been carried out.
+//
+// # Restarts, and requests that are lost
+//
+// The daemon ends a connection when it stops, or when nothing was sent for its
+// idle time. A Client takes a new one; while nobody listens it tries again,
+// with pauses that grow to a second, until the context of the call ends, or
+// for a minute if it has no deadline. On the new connection
+//
+//   - a request that was never sent whole, or that a stopping daemon answered
+//     with shutting_down (302), is sent again;
+//   - a request that was sent and not answered is sent again, twice at most,
+//     if that can do no harm: Health, Time, ListEntries, and a Sign with a
+//     RequestId, to which the daemon gives its recorded answer. A Sign without
+//     one fails with ErrConnectionLost: it may have been carried out.
+//
+// So give every Sign that matters a RequestId, for instance the number of your
+// own record of the use. Nothing else is repeated, unless by
+// [Client.SignRetry] or [Client.SignBatch].
+//
+// The package does not verify signatures on its own: see [Verify].
 package client
 
 import (
@@ -13,160 +47,149 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"signet/protocol"
 )
 
-var (
-	// ErrUnreachable is wrapped by Dial when nobody listens at the path, or
-	// this process may not connect to it.
-	ErrUnreachable = errors.New("signetd cannot be reached")
-
-	// ErrConnectionLost is wrapped when the connection ended before the
-	// answer. Whether a Sign was carried out is then unknown; the same
-	// request_id sent again gives the recorded answer and spends nothing.
-	ErrConnectionLost = errors.New("connection to signetd lost")
-
-	// ErrBadAnswer is wrapped when an answer is not what the protocol
-	// promises. Nothing of it is given to the caller.
-	ErrBadAnswer = errors.New("bad answer from signetd")
-
-	// ErrClosed is returned by calls on a Client after Close, and by calls
-	// that Close ended.
-	ErrClosed = errors.New("client is closed")
-)
-
 // A Client speaks to one daemon. It is safe for concurrent use.
 type Client struct {
-	conn  net.Conn
-	out   chan []byte   // whole frames for the writer
-	wake  chan struct{} // one token: there are cancels to write
-	ended chan struct{} // closed once fault is final
-	loops sync.WaitGroup
+	path   string
+	dial   func(ctx context.Context, path string) (net.Conn, error)
+	idle   time.Duration // see maxIdle
+	turn   chan struct{} // has room for one: whoever connects holds it
+	closed chan struct{}
 
-	mu      sync.Mutex
-	calls   map[uint64]*call // in flight
-	last    uint64           // call id given out last: an id is never used again
-	cancels []uint64         // calls given up, for the writer
-	leaving error            // the daemon takes no new calls; what it said
-	fault   error            // why the connection ended
+	mu        sync.Mutex
+	conn      *Conn   // the newest, nil if it is known to have ended
+	older     []*Conn // that may still have answers to give
+	fruitless int     // attempts to connect since the last one that was of use
 }
 
-// Dial connects to sign.sock at that path. ctx bounds connecting only.
+// New returns a Client of sign.sock at that path. It connects with its first
+// call, which waits for a daemon that is not there yet.
+func New(path string) *Client {
+	return &Client{path: path, dial: dialUnix, idle: maxIdle, turn: make(chan struct{}, 1), closed: make(chan struct{})}
+}
+
+// Dial is New and connects at once: it fails with ErrUnreachable if nobody
+// listens there now. ctx bounds connecting only.
 func Dial(ctx context.Context, path string) (*Client, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("%w on %s: %w", ErrUnreachable, path, err)
+	c := New(path)
+	if _, err := c.open(ctx); err != nil {
+		return nil, err
 	}
-	c := &Client{
-		conn:  conn,
-		out:   make(chan []byte),
-		wake:  make(chan struct{}, 1),
-		ended: make(chan struct{}),
-		calls: map[uint64]*call{},
-	}
-	c.loops.Go(c.read)
-	c.loops.Go(c.write)
 	return c, nil
 }
 
 // Close ends all calls in flight with ErrClosed and lets go of the
 // connection.
 func (c *Client) Close() error {
-	c.end(ErrClosed)
-	c.loops.Wait()
+	c.mu.Lock()
+	if !c.isClosed() {
+		close(c.closed)
+	}
+	conns := c.older
+	if c.conn != nil {
+		conns = append(conns, c.conn)
+	}
+	c.conn, c.older = nil, nil
+	c.mu.Unlock()
+	for _, conn := range conns {
+		conn.Close()
+	}
 	return nil
 }
 
-// Health asks in which mode the daemon is and what it can do.
-func (c *Client) Health(ctx context.Context) (*protocol.HealthReply, error) {
-	reply := new(protocol.HealthReply)
-	if err := c.ask(ctx, protocol.MethodHealth, new(protocol.HealthRequest), reply); err != nil {
-		return nil, err
+func (c *Client) isClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
 	}
-	return reply, nil
 }
 
+// Health asks in which mode the daemon is and what it can do.
+func (c *Client) Health(ctx context.Context) (*protocol.HealthReply, error) { return health(ctx, c) }
+
 // Time asks for the daemon's clock.
-func (c *Client) Time(ctx context.Context) (*protocol.TimeReply, error) {
-	reply := new(protocol.TimeReply)
-	if err := c.ask(ctx, protocol.MethodTime, new(protocol.TimeRequest), reply); err != nil {
-		return nil, err
-	}
-	return reply, nil
-}
+func (c *Client) Time(ctx context.Context) (*protocol.TimeReply, error) { return clock(ctx, c) }
 
 // ListEntries lists the entries that this process may know of, with their
 // public keys.
 func (c *Client) ListEntries(ctx context.Context) (*protocol.ListEntriesReply, error) {
-	reply := new(protocol.ListEntriesReply)
-	if err := c.ask(ctx, protocol.MethodListEntries, new(protocol.ListEntriesRequest), reply); err != nil {
-		return nil, err
-	}
-	return reply, nil
+	return listEntries(ctx, c)
 }
 
 // Sign asks for signatures. The reply has one result for each input, in their
-// order: a Signed or an Error. The time left in ctx is not told to the
-// daemon: deadline_ms is the caller's to set.
+// order: a Signed or an Error.
+//
+// If request names no deadline, the daemon is told the time left in ctx, less
+// a tenth (at most a second) for its answer to travel. When ctx ends first,
+// the daemon is told that nobody waits any more; what it has recorded by then
+// stays recorded. The request is only read.
 func (c *Client) Sign(ctx context.Context, request *protocol.SignRequest) (*protocol.SignReply, error) {
-	reply := new(protocol.SignReply)
-	if err := c.ask(ctx, protocol.MethodSign, request, reply); err != nil {
-		return nil, err
-	}
-	if got, want := len(reply.Results), len(request.Inputs); got != want {
-		return nil, fmt.Errorf("%w: %d results for %d inputs", ErrBadAnswer, got, want)
-	}
-	for i, r := range reply.Results {
-		if r.GetSigned() == nil && r.GetError() == nil {
-			return nil, fmt.Errorf("%w: result %d is neither signed nor error", ErrBadAnswer, i)
+	return sign(ctx, c, request)
+}
+
+// maxLost is how often a request that was lost is sent again: one that is the
+// end of the daemon each time must not be so for ever.
+const maxLost = 2
+
+// ask sends a question until it is answered, or may not be sent again.
+func (c *Client) ask(ctx context.Context, q *question, reply proto.Message) error {
+	lost := 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("%v: %w", q.method, notTaken(err))
+		}
+		conn, err := c.connection(ctx)
+		if err != nil {
+			return err
+		}
+		err = conn.ask(ctx, q, reply)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		switch fateOf(err) {
+		case final:
+			return err
+		case untaken:
+			conn.retire(err)
+		case unknown:
+			if !q.repeatable {
+				return fmt.Errorf("%w: it may have been carried out; look for it in the log, and give requests a request_id to have them repeated", err)
+			}
+			if lost++; lost > maxLost {
+				return err
+			}
 		}
 	}
-	return reply, nil
 }
 
-// ask makes one call and decodes its answer into reply.
-func (c *Client) ask(ctx context.Context, m protocol.Method, request, reply proto.Message) error {
-	payload, err := proto.Marshal(request)
-	if err != nil {
-		return fmt.Errorf("encoding %v request: %w", m, err)
-	}
-	if largest := m.MaxPayload(); len(payload) > largest {
-		return protocol.NewError(protocol.TooLarge, "request of %d bytes: %v takes at most %d", len(payload), m, largest)
-	}
-	answer, err := c.exchange(ctx, m, payload)
-	if err != nil {
-		return err
-	}
-	if err := proto.Unmarshal(answer, reply); err != nil {
-		return fmt.Errorf("%w: decoding %v reply: %w", ErrBadAnswer, m, err)
-	}
-	return nil
-}
+// A fate is what became of a request that failed.
+type fate int
 
-// exchange sends a request and waits for its answer. A call that ctx ends
-// after its request was sent is cancelled at the daemon, too.
-func (c *Client) exchange(ctx context.Context, m protocol.Method, payload []byte) ([]byte, error) {
-	pending, err := c.begin(m)
-	if err != nil {
-		return nil, err
+const (
+	final   fate = iota // answered, or not to be sent again for another reason
+	untaken             // the daemon has nothing of it
+	unknown             // sent, and not answered
+)
+
+func fateOf(err error) fate {
+	var said *protocol.Error
+	switch {
+	case errors.Is(err, protocol.ShuttingDown): // nothing was recorded, so nothing was spent
+		return untaken
+	case errors.As(err, &said), errors.Is(err, ErrBadAnswer), errors.Is(err, ErrClosed):
+		return final
+	case errors.Is(err, ErrNotTaken):
+		return untaken
+	case errors.Is(err, ErrConnectionLost):
+		return unknown
 	}
-	frame := protocol.AppendFrame(nil, protocol.KindRequest, m, pending.id, payload)
-	select {
-	case c.out <- frame:
-	case <-pending.done:
-		return pending.answer, pending.err
-	case <-ctx.Done():
-		c.forget(pending)
-		return nil, fmt.Errorf("%v: %w", m, ctx.Err())
-	}
-	select {
-	case <-pending.done:
-		return pending.answer, pending.err
-	case <-ctx.Done():
-		c.cancel(pending)
-		return nil, fmt.Errorf("%v: %w", m, ctx.Err())
-	}
+	return final
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -13,9 +15,12 @@ import (
 )
 
 func TestDialSaysThatNobodyListens(t *testing.T) {
-	_, err := Dial(t.Context(), socketPath(t))
-	if !errors.Is(err, ErrUnreachable) {
+	path := socketPath(t)
+	if _, err := Dial(t.Context(), path); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("Dial of no socket = %v, want ErrUnreachable", err)
+	}
+	if _, err := Connect(t.Context(), path); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("Connect to no socket = %v, want ErrUnreachable", err)
 	}
 }
 
@@ -171,21 +176,31 @@ func TestConnectionEndsWithATypedError(t *testing.T) {
 		want   []error
 	}{
 		"closed":            {func(protocol.Frame) []byte { return nil }, []error{ErrConnectionLost}},
-		"half a header":     {func(f protocol.Frame) []byte { return reply(f)[:7] }, []error{ErrConnectionLost, ErrBadAnswer}},
-		"half a payload":    {func(f protocol.Frame) []byte { b := reply(f); return b[:len(b)-1] }, []error{ErrConnectionLost, ErrBadAnswer}},
+		"half a header":     {func(f protocol.Frame) []byte { return reply(f)[:7] }, []error{ErrConnectionLost}},
+		"half a payload":    {func(f protocol.Frame) []byte { b := reply(f); return b[:len(b)-1] }, []error{ErrConnectionLost}},
 		"version 2":         {func(f protocol.Frame) []byte { b := reply(f); b[4] = 2; return b }, []error{ErrConnectionLost, ErrBadAnswer}},
 		"kind of a caller":  {func(f protocol.Frame) []byte { b := reply(f); b[5] = 1; return b }, []error{ErrConnectionLost, ErrBadAnswer}},
 		"a payload of 4 GB": {func(f protocol.Frame) []byte { b := reply(f); b[0] = 0xff; return b }, []error{ErrConnectionLost, ErrBadAnswer}},
 		"another method":    {func(f protocol.Frame) []byte { b := reply(f); b[7] = 1; return b }, []error{ErrConnectionLost, ErrBadAnswer}},
 		"a call never made": {func(f protocol.Frame) []byte { f.Call = 99; return reply(f) }, []error{ErrConnectionLost, ErrBadAnswer}},
 		"a reply to call 0": {func(f protocol.Frame) []byte { f.Call = 0; return reply(f) }, []error{ErrConnectionLost, ErrBadAnswer}},
-		"an error for the connection": {func(protocol.Frame) []byte {
+		"turned away": {func(protocol.Frame) []byte {
 			b, _ := protocol.AppendMessage(nil, protocol.KindError, 0, 0, protocol.NewError(protocol.TooManyConnections, "full"))
 			return b
-		}, []error{ErrConnectionLost, protocol.TooManyConnections}},
+		}, []error{ErrConnectionLost, ErrNotTaken, protocol.TooManyConnections}},
+		"turned away after an answer": {func(f protocol.Frame) []byte {
+			part, _ := protocol.AppendMessage(nil, protocol.KindPart, f.Method, f.Call, &protocol.SignReply{})
+			b, _ := protocol.AppendMessage(part, protocol.KindError, 0, 0, protocol.NewError(protocol.ShuttingDown, ""))
+			return b
+		}, []error{ErrConnectionLost}},
+		"a frame of ours that cannot be read": {func(protocol.Frame) []byte {
+			b, _ := protocol.AppendMessage(nil, protocol.KindError, 0, 0, protocol.NewError(protocol.Malformed, "version"))
+			return b
+		}, []error{ErrConnectionLost}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
+			broken := slices.Contains(test.want, ErrBadAnswer)
 			c := start(t, func(p *peer) {
 				f, _ := p.next()
 				p.raw(test.answer(f))
@@ -196,11 +211,15 @@ func TestConnectionEndsWithATypedError(t *testing.T) {
 					t.Errorf("Sign = %v, want %v in its chain", err, want)
 				}
 			}
-			if errors.Is(err, protocol.Malformed) {
-				t.Errorf("Sign = %v: a cut frame is not the daemon's word on the request", err)
+			var said *protocol.Error
+			if errors.As(err, &said) != errors.Is(err, protocol.TooManyConnections) {
+				t.Errorf("Sign = %v: that is not the daemon's word on the request", err)
 			}
-			if _, again := c.Health(bounded(t)); !errors.Is(again, ErrConnectionLost) {
-				t.Errorf("Health afterwards = %v, want ErrConnectionLost", again)
+			if errors.Is(err, ErrBadAnswer) != broken {
+				t.Errorf("Sign = %v, want it to be a bad answer: %v", err, broken)
+			}
+			if _, again := c.Health(bounded(t)); !errors.Is(again, ErrConnectionLost) || !errors.Is(again, ErrNotTaken) {
+				t.Errorf("Health afterwards = %v, want ErrConnectionLost and ErrNotTaken", again)
 			}
 		})
 	}
@@ -304,8 +323,10 @@ func TestGoAwayAndCloseEndAllCalls(t *testing.T) {
 	var all sync.WaitGroup
 	for range calls {
 		all.Go(func() {
-			if _, err := c.Sign(bounded(t), signRequest(1)); !errors.Is(err, protocol.ShuttingDown) || !errors.Is(err, ErrConnectionLost) {
-				t.Errorf("Sign = %v, want shutting_down and ErrConnectionLost", err)
+			// 302 would say that nothing was recorded, which nobody knows.
+			_, err := c.Sign(bounded(t), signRequest(1))
+			if !errors.Is(err, ErrConnectionLost) || errors.Is(err, protocol.ShuttingDown) || errors.Is(err, ErrNotTaken) {
+				t.Errorf("Sign = %v, want ErrConnectionLost alone", err)
 			}
 		})
 	}
@@ -351,5 +372,35 @@ func TestReasonOfARefusedConnectionIsNotLost(t *testing.T) {
 		if _, err := c.Sign(bounded(t), signRequest(1)); !errors.Is(err, protocol.TooManyConnections) {
 			t.Errorf("Sign = %v, want too_many_connections", err)
 		}
+	}
+}
+
+// An answer that meets the end of the context is given out: it is recorded,
+// and counts. And a call that has ended is not cancelled, or its end would be
+// found by the next call that uses its place.
+func TestCallEndsOnce(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	c := newConn(near)
+	p := newCall(protocol.MethodTime)
+	if _, err := c.queue(p, nil); err != nil {
+		t.Fatal(err)
+	}
+	reply := protocol.Frame{Header: protocol.Header{Kind: protocol.KindReply, Method: protocol.MethodTime, Call: p.id}}
+	if err := c.take(reply); err != nil {
+		t.Fatal(err)
+	}
+	if c.cancel(p) {
+		t.Error("a call that was answered could be cancelled")
+	}
+	if frames := c.takePending(nil); len(frames) != protocol.HeaderSize {
+		t.Errorf("%d bytes are to be sent, want the request's %d", len(frames), protocol.HeaderSize)
+	}
+	if err := c.take(reply); err != nil {
+		t.Errorf("a second answer to the same call = %v, want it dropped", err)
+	}
+	if len(p.done) != 1 {
+		t.Errorf("the call ended %d times", len(p.done))
 	}
 }

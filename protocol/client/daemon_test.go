@@ -24,7 +24,7 @@ type peer struct {
 }
 
 // start serves one connection with script and returns a client of it.
-func start(t *testing.T, script func(p *peer)) *Client {
+func start(t *testing.T, script func(p *peer)) *Conn {
 	t.Helper()
 	path := socketPath(t)
 	l, err := net.Listen("unix", path)
@@ -41,7 +41,7 @@ func start(t *testing.T, script func(p *peer)) *Client {
 		defer conn.Close()
 		script(&peer{t, conn})
 	}()
-	c, err := Dial(t.Context(), path)
+	c, err := Connect(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func start(t *testing.T, script func(p *peer)) *Client {
 }
 
 // socketPath is short: sun_path holds 108 bytes, t.TempDir often more.
-func socketPath(t *testing.T) string {
+func socketPath(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sc")
 	if err != nil {

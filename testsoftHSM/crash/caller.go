@@ -20,7 +20,7 @@ type caller struct {
 	index      int
 	uid        uint32
 	random     *rand.Rand
-	client     *client.Client
+	client     *client.Conn
 	requests   int                   // made in all, for request_id
 	notes      []note                // since take
 	unanswered *protocol.SignRequest // with a request_id, cut off by the kill

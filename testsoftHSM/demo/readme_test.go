@@ -19,9 +19,9 @@ type block struct{ language, head, text string }
 
 var fence = regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$")
 
-func readme(t *testing.T) []block {
+func readme(t *testing.T, name string) []block {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestEveryFencedCommandOfTheReadmeRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	ran := 0
-	for _, b := range readme(t) {
+	for _, b := range readme(t, "README.md") {
 		switch {
 		case b.language == "sh" && strings.HasPrefix(b.text, "make "):
 			checkTarget(t, strings.Fields(b.text)[1])
@@ -63,6 +63,44 @@ func TestEveryFencedCommandOfTheReadmeRuns(t *testing.T) {
 	}
 	if ran < 10 {
 		t.Errorf("%d blocks found: the pattern no longer matches the README", ran)
+	}
+}
+
+// comment is one in a shell block, a TOML block or the Go program.
+var comment = regexp.MustCompile(`(?m)[ \t]*(?:^#|\s#|//).*$`)
+
+// What runs in one language is what is typed in the other: the same blocks,
+// for the same people, but for what comments say.
+func TestBothReadmesHaveTheSameFencedBlocks(t *testing.T) {
+	english, chinese := readme(t, "README.md"), readme(t, "README.zh-CN.md")
+	for i := range max(len(english), len(chinese)) {
+		if i >= len(english) || i >= len(chinese) {
+			t.Fatalf("README.md has %d blocks, README.zh-CN.md %d", len(english), len(chinese))
+		}
+		en, zh := english[i], chinese[i]
+		if en.language != zh.language || en.head != zh.head {
+			t.Errorf("block %d is %s %q in English, %s %q in Chinese", i, en.language, en.head, zh.language, zh.head)
+		}
+		if a, b := comment.ReplaceAllString(en.text, ""), comment.ReplaceAllString(zh.text, ""); a != b {
+			t.Errorf("block %d (%s) differs:\n%s\nand in Chinese\n%s", i, en.head, a, b)
+		}
+	}
+}
+
+// Both have the same sections, so that a reader of one finds his way in the
+// other.
+func TestBothReadmesHaveTheSameSections(t *testing.T) {
+	heading := regexp.MustCompile(`(?m)^#+ `)
+	var marks [2]string
+	for i, name := range []string{"README.md", "README.zh-CN.md"} {
+		text, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		marks[i] = strings.Join(heading.FindAllString(fence.ReplaceAllString(string(text), ""), -1), "")
+	}
+	if marks[0] != marks[1] {
+		t.Errorf("the levels of headings are %q in English, %q in Chinese", marks[0], marks[1])
 	}
 }
 

@@ -155,3 +155,13 @@ struct profile control_profile(void)
 	pthread_mutex_unlock(&lock);
 	return p;
 }
+
+struct quirk control_quirk(CK_MECHANISM_TYPE type)
+{
+	struct quirk found = {.type = type};
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < settings.quirks; i++)
+		if (settings.quirk[i].type == type) found = settings.quirk[i];
+	pthread_mutex_unlock(&lock);
+	return found;
+}

@@ -56,7 +56,18 @@ enum lie {
 	LIE_SET,
 	LIE_CREATE,
 	LIE_DERIVE,
+	LIE_TOKEN_KEYS, /* C_GenerateKeyPair ignores CKA_TOKEN: what it makes stays */
 	LIE_COUNT
+};
+
+/* What is odd about one mechanism. */
+struct quirk {
+	CK_MECHANISM_TYPE type;
+	bool unlisted; /* it is not in C_GetMechanismList, and is done */
+	bool undone;   /* it is listed, and not done */
+	bool sized;    /* C_GetMechanismInfo tells these key sizes */
+	CK_ULONG min;
+	CK_ULONG max;
 };
 
 enum point_form { POINT_OCTET, POINT_RAW, POINT_XY };
@@ -98,5 +109,8 @@ enum spoil control_spoil(void);
 
 bool control_lies(enum lie lie);
 struct profile control_profile(void);
+
+/* control_quirk returns what is odd about a mechanism; nothing is a zero. */
+struct quirk control_quirk(CK_MECHANISM_TYPE type);
 
 #endif

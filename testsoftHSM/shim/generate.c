@@ -78,7 +78,8 @@ static CK_RV generate(CK_SESSION_HANDLE s, CK_ATTRIBUTE *pub_t, CK_ULONG pub_n, 
 	return rv;
 }
 
-CK_RV sm2_GenerateKeyPair(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *pub_t, CK_ULONG pub_n,
+/* by_mechanism makes a pair by the vendor's mechanism or by SoftHSM2's own. */
+static CK_RV by_mechanism(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *pub_t, CK_ULONG pub_n,
                           CK_ATTRIBUTE *priv_t, CK_ULONG priv_n, CK_OBJECT_HANDLE *pub,
                           CK_OBJECT_HANDLE *priv)
 {
@@ -92,4 +93,36 @@ CK_RV sm2_GenerateKeyPair(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *pu
 	if (m != NULL && m->mechanism == CKM_EC_KEY_PAIR_GEN && params != NULL && is_sm2_oid(params))
 		return CKR_DOMAIN_PARAMS_INVALID;
 	return backend->C_GenerateKeyPair(s, m, pub_t, pub_n, priv_t, priv_n, pub, priv);
+}
+
+/* keep has a template ask for an object that stays, and returns what it asked. */
+static CK_ATTRIBUTE keep(CK_ATTRIBUTE *t, CK_ULONG n)
+{
+	CK_ATTRIBUTE *token = find_attribute(t, n, CKA_TOKEN);
+	if (token == NULL) return (CK_ATTRIBUTE){0};
+	CK_ATTRIBUTE asked = *token;
+	token->pValue = &yes;
+	token->ulValueLen = sizeof yes;
+	return asked;
+}
+
+static void give_back(CK_ATTRIBUTE *t, CK_ULONG n, CK_ATTRIBUTE asked)
+{
+	CK_ATTRIBUTE *token = find_attribute(t, n, CKA_TOKEN);
+	if (token != NULL) *token = asked;
+}
+
+CK_RV sm2_GenerateKeyPair(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *pub_t, CK_ULONG pub_n,
+                          CK_ATTRIBUTE *priv_t, CK_ULONG priv_n, CK_OBJECT_HANDLE *pub,
+                          CK_OBJECT_HANDLE *priv)
+{
+	if (m != NULL && control_quirk(m->mechanism).undone) return CKR_MECHANISM_INVALID;
+	if (!control_lies(LIE_TOKEN_KEYS))
+		return by_mechanism(s, m, pub_t, pub_n, priv_t, priv_n, pub, priv);
+	CK_ATTRIBUTE asked_pub = keep(pub_t, pub_n);
+	CK_ATTRIBUTE asked_priv = keep(priv_t, priv_n);
+	CK_RV rv = by_mechanism(s, m, pub_t, pub_n, priv_t, priv_n, pub, priv);
+	give_back(pub_t, pub_n, asked_pub);
+	give_back(priv_t, priv_n, asked_priv);
+	return rv;
 }

@@ -46,6 +46,7 @@ static const char *const lie_names[LIE_COUNT] = {
 	[LIE_SET] = "set",
 	[LIE_CREATE] = "create",
 	[LIE_DERIVE] = "derive",
+	[LIE_TOKEN_KEYS] = "token_keys",
 };
 
 static const char *const point_names[] = {
@@ -200,13 +201,53 @@ static const char *set_profile(struct settings *s, const char *key, const char *
 	}
 }
 
+/* quirk_of returns the row of a mechanism, a new one if it has none. */
+static struct quirk *quirk_of(struct settings *s, CK_MECHANISM_TYPE type)
+{
+	for (size_t i = 0; i < s->quirks; i++)
+		if (s->quirk[i].type == type) return &s->quirk[i];
+	if (s->quirks == QUIRK_MAX) return NULL;
+	s->quirk[s->quirks].type = type;
+	return &s->quirk[s->quirks++];
+}
+
+static const char *set_flag(struct settings *s, const char *value, bool unlisted)
+{
+	CK_MECHANISM_TYPE type;
+	if (!number(value, &type)) return "want the number of a mechanism";
+	struct quirk *q = quirk_of(s, type);
+	if (q == NULL) return "more mechanisms than fit";
+	q->unlisted |= unlisted;
+	q->undone |= !unlisted;
+	return NULL;
+}
+
+/* set_sizes reads MECHANISM:MIN-MAX. */
+static const char *set_sizes(struct settings *s, char *value)
+{
+	CK_MECHANISM_TYPE type;
+	char *min = strchr(value, ':');
+	char *max = min == NULL ? NULL : strchr(min, '-');
+	if (max == NULL) return "want MECHANISM:MIN-MAX";
+	*min++ = '\0';
+	*max++ = '\0';
+	if (!number(value, &type)) return "want MECHANISM:MIN-MAX";
+	struct quirk *q = quirk_of(s, type);
+	if (q == NULL) return "more mechanisms than fit";
+	q->sized = number(min, &q->min) && number(max, &q->max);
+	return q->sized ? NULL : "want MECHANISM:MIN-MAX";
+}
+
 static const char *set(struct settings *s, const char *key, char *value)
 {
 	if (strcmp(key, "sign") == 0) return set_spoil(s, value);
 	if (strcmp(key, "lie") == 0) return set_lie(s, value);
+	if (strcmp(key, "unlisted") == 0) return set_flag(s, value, true);
+	if (strcmp(key, "undone") == 0) return set_flag(s, value, false);
+	if (strcmp(key, "sizes") == 0) return set_sizes(s, value);
 	if (strncmp(key, "profile.", 8) == 0) return set_profile(s, key + 8, value);
 	size_t f = index_of(function_names, FN_COUNT, key);
-	return f == FN_COUNT ? "want a PKCS#11 function, sign, lie or profile.NAME" : set_fault(s, f, value);
+	return f == FN_COUNT ? "want a PKCS#11 function, sign, lie, unlisted, undone, sizes or profile.NAME" : set_fault(s, f, value);
 }
 
 static const char *parse_line(struct settings *s, char *line)

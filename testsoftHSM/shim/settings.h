@@ -7,6 +7,8 @@
 
 #include "control.h"
 
+#define QUIRK_MAX 16 /* mechanisms that one file can bend */
+
 struct settings {
 	struct fault fault[FN_COUNT];
 	enum spoil spoil;
@@ -14,6 +16,8 @@ struct settings {
 	unsigned long signatures; /* since the file was read */
 	bool lie[LIE_COUNT];
 	struct profile profile;
+	struct quirk quirk[QUIRK_MAX];
+	size_t quirks;
 	unsigned profile_set; /* bit per row of the profile table: no key twice */
 };
 

@@ -76,6 +76,7 @@ CK_RV sm2_SignInit(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE key)
 {
 	struct profile p = control_profile();
 	if (m == NULL || m->mechanism == PROFILE_NONE) return backend->C_SignInit(s, m, key);
+	if (control_quirk(m->mechanism).undone) return CKR_MECHANISM_INVALID;
 	if (m->mechanism == p.sign_raw) return begin(s, m, key, false);
 	if (m->mechanism == p.sign_der) return begin(s, m, key, true);
 	/* SoftHSM2 would sign, with plain ECDSA over the SM2 curve. */

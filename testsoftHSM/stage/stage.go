@@ -307,7 +307,7 @@ func (s *Stage) health(ctx context.Context) (mode string, err error) {
 
 // DialAs connects to sign.sock as another user of this process: the kernel
 // notes the credentials of the thread that connects.
-func DialAs(ctx context.Context, uid uint32, groups []uint32, socket string) (c *client.Client, err error) {
-	As(uid, groups, func() { c, err = client.Dial(ctx, socket) })
+func DialAs(ctx context.Context, uid uint32, groups []uint32, socket string) (c *client.Conn, err error) {
+	As(uid, groups, func() { c, err = client.Connect(ctx, socket) })
 	return c, err
 }

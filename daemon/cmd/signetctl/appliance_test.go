@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -35,12 +36,15 @@ type appliance struct {
 	mu       sync.Mutex
 	answer   map[string]any             // of GET, by path
 	fault    map[string]*protocol.Error // by path, before answer
+	metrics  string                     // the text of PathMetrics
 	refusing string                     // admin or both: the socket refuses the role
 	acts     []admin.ActRequest
 	lines    []string // of the log
 	growth   int      // events that each page adds
 	pages    int
+	statuses int // times that the status was given
 
+	health  protocol.HealthReply
 	entries []*protocol.EntryInfo
 	sign    func(*protocol.SignRequest) (*protocol.Signed, *protocol.Error)
 	asked   []*protocol.SignRequest
@@ -104,9 +108,14 @@ func (a *appliance) serve(name string, w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPost && path == admin.PathActs:
 		a.takeAct(w, r)
+	case path == admin.PathMetrics:
+		io.WriteString(w, a.metrics)
 	case path == admin.PathEvents:
 		json.NewEncoder(w).Encode(a.events(r))
 	case a.answer[path] != nil:
+		if path == admin.PathStatus {
+			a.statuses++
+		}
 		json.NewEncoder(w).Encode(a.answer[path])
 	default:
 		w.WriteHeader(http.StatusNotFound)
@@ -175,6 +184,8 @@ func (a *appliance) serveCaller(conn net.Conn) {
 		var reply proto.Message
 		kind := protocol.KindReply
 		switch f.Method {
+		case protocol.MethodHealth:
+			reply = &a.health
 		case protocol.MethodListEntries:
 			reply = &protocol.ListEntriesReply{Entries: a.entries}
 		case protocol.MethodSign:
@@ -196,13 +207,21 @@ func (a *appliance) answerSign(f protocol.Frame) (proto.Message, protocol.Kind) 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked = append(a.asked, request)
-	signed, fault := a.sign(request)
-	if fault != nil {
-		return fault, protocol.KindError
+	reply := new(protocol.SignReply)
+	for i := range request.Inputs {
+		signed, fault := a.sign(&protocol.SignRequest{Entry: request.Entry, Algorithm: request.Algorithm, Inputs: request.Inputs[i : i+1]})
+		switch {
+		case fault != nil && len(request.Inputs) == 1:
+			return fault, protocol.KindError
+		case fault != nil:
+			reply.Results = append(reply.Results, &protocol.Result{Of: &protocol.Result_Error{Error: fault}})
+			continue
+		}
+		signed.Decided = timestamppb.New(applianceTime)
+		signed.Receipt = &protocol.Receipt{Appliance: applianceID, Event: uint64(41 + i), LeafHash: make([]byte, 32), Size: 42, Root: make([]byte, 32)}
+		reply.Results = append(reply.Results, &protocol.Result{Of: &protocol.Result_Signed{Signed: signed}})
 	}
-	signed.Decided = timestamppb.New(applianceTime)
-	signed.Receipt = &protocol.Receipt{Appliance: applianceID, Event: 41, LeafHash: make([]byte, 32), Size: 42, Root: make([]byte, 32)}
-	return &protocol.SignReply{Results: []*protocol.Result{{Of: &protocol.Result_Signed{Signed: signed}}}}, protocol.KindReply
+	return reply, protocol.KindReply
 }
 
 // withSM2Key gives the appliance an entry "contract" whose signatures are
@@ -221,7 +240,14 @@ func (a *appliance) withSM2Key() algo.PublicKey {
 		Algorithms: []protocol.Algorithm{protocol.Algorithm_SM2_SM3}, Purposes: []string{"contract"},
 	}}
 	a.sign = func(r *protocol.SignRequest) (*protocol.Signed, *protocol.Error) {
-		signature, err := sm2.SignASN1(rand.Reader, key, r.Inputs[0].GetSm2E(), nil)
+		e := r.Inputs[0].GetSm2E()
+		if message := r.Inputs[0].GetMessage(); message != nil {
+			e, err = algo.SM2E(pub, message)
+			if err != nil {
+				return nil, protocol.NewError(protocol.HSMFailed, "%v", err)
+			}
+		}
+		signature, err := sm2.SignASN1(rand.Reader, key, e, nil)
 		if err != nil {
 			return nil, protocol.NewError(protocol.HSMFailed, "%v", err)
 		}
@@ -271,4 +297,18 @@ func writeFile(t *testing.T, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// fill gives everything that has a text that one.
+func (a *appliance) fill(long string) {
+	entry := admin.Entry{ID: "contract", Class: "key", Status: "suspended", Title: long, KeyType: "RSA-4096", Token: long, PolicyRev: 3,
+		Algorithms: []string{long}, Holds: []admin.Hold{{ID: 1, Basis: long, Authority: long}}, Origin: "ceremony", Transcript: strings.Repeat("ab", 32)}
+	token := admin.Token{Name: "seals", State: "down", LastError: long, Mend: long, Module: long, URI: long, Model: long, Notices: []string{long}, Profile: long}
+	a.answer[admin.PathEntries] = admin.Entries{Entries: []admin.Entry{entry}}
+	a.answer[admin.PathEntries+"/contract"] = entry
+	a.answer[admin.PathTokens] = admin.Tokens{Tokens: []admin.Token{token}}
+	a.answer[admin.PathStatus] = admin.Status{Mode: "degraded", Reason: long, Mend: long, Name: long, Appliance: applianceID, Clock: "sane",
+		Root: strings.Repeat("ab", 32), Warnings: []string{long}, Tokens: []admin.Token{token}}
+	uid := uint32(20001)
+	a.record(audit.Event{Kind: audit.KindSign, Entry: "contract", Result: audit.Refused, UID: &uid, Purpose: "contract", DocNo: long, Reason: "purpose"})
 }

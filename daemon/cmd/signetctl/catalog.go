@@ -19,7 +19,7 @@ var (
 Exit status: 0 ok, 1 unexpected, 2 usage or bad input, 3 refused for good, 4 refused, try later, 5 more signatures needed, 6 not found, 7 signetd not reachable, 8 verification failed, 9 HSM not available, 10 conflict with the state as it is.
 
 LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours off.`,
-			`signetctl 与守护进程 signetd 通信（signetd 位于密码模块之前）：生成密钥、设置用印策略、签名、查阅审计日志。三个套接字分别对应一组账户，决定谁能做什么；“signetctl 命令 --help”给出每个命令的示例。
+			`signetctl 与守护进程 signetd 通信（signetd 位于 PKCS#11 接口库之前）：生成密钥、设置用印策略、签名、查阅审计日志。三个套接字分别对应一组账户，决定谁能做什么；“signetctl 命令 --help”给出每个命令的示例。
 
 退出状态：0 成功，1 意外错误，2 用法或输入有误，3 拒绝且不必重试，4 拒绝但可稍后重试，5 还需更多签名，6 未找到，7 无法连接 signetd，8 验证不通过，9 密码设备不可用，10 与当前状态冲突。
 
@@ -34,8 +34,8 @@ LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours o
 	}
 	helpStatus = help{
 		text{"how the appliance is: mode, log, clock, tokens, warnings", "设备状态：运行模式、日志、时钟、令牌、警告"},
-		text{"The first thing to look at. Groups signet-admin and signet-audit may ask.", "首先要看的内容。signet-admin 组和 signet-audit 组可以查询。"},
-		"signetctl status\nsignetctl status --json | jq -r .mode",
+		text{"The first thing to look at. Groups signet-admin and signet-audit may ask. With --watch it is shown anew until interrupted, over restarts of signetd too; what is not written to a terminal has one line for each change (of anything but the clock and the size of the log).", "首先要看的内容。signet-admin 组和 signet-audit 组可以查询。使用 --watch 时持续刷新直至中断，signetd 重启期间也不退出；输出不是终端时，每次变化（时钟和日志长度除外）写一行。"},
+		"signetctl status\nsignetctl status --watch\nsignetctl status --json | jq -r .mode\nsignetctl status --watch=10s --json >> signet-status.log",
 	}
 	helpToken = help{
 		text{"tokens of the crypto modules", "密码设备的令牌"},
@@ -49,8 +49,13 @@ LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours o
 	}
 	helpTokenStatus = help{
 		text{"show one token with its last error", "显示一个令牌及其最近的错误"},
-		text{"Shows device, profile, sessions, the last error and what mends it.", "显示设备、配置文件、会话、最近的错误及处置办法。"},
-		"signetctl token status seals",
+		text{`Shows device, profile, sessions, the last error and what mends it.
+
+With --mechanisms the token is tried instead: it makes a key pair of every type, which ends with its session, signs a fixed text with every algorithm, and each signature is verified. It takes a minute where RSA keys are slow, and no session from those who sign. No key of an entry is touched; the log has one event with the number of signatures. For group signet-admin.`,
+			`显示设备、配置文件、会话、最近的错误及处置办法。
+
+使用 --mechanisms 时改为实测令牌：逐种类型生成随会话结束而消失的密钥对，用每种算法对固定文本签名，并逐一验证。RSA 密钥较慢时约需一分钟，不占用签名所用的会话，不涉及任何台账条目的密钥；审计日志中留有一条记录，写明签名次数。仅限 signet-admin 组。`},
+		"signetctl token status seals\nsignetctl token status seals --mechanisms",
 	}
 	helpTokenClearPIN = help{
 		text{"let signetd try a token's PIN again", "允许 signetd 重新尝试令牌的 PIN"},
@@ -120,10 +125,32 @@ LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours o
 		"signetctl policy show contract > contract.toml",
 	}
 	helpSign = help{
-		text{"sign a file, a digest or SM2's e", "对文件、摘要或 SM2 的 e 值签名"},
-		text{"The file itself is not sent: for SM2 its e = SM3(ZA || file) is computed here with the entry's public key, for other algorithms its digest (ED25519 signs the file itself, up to 48 KiB). The signature is verified before it is written. Without -o it goes to standard output and its receipt to standard error. Run it as the account that the policy names.",
-			"文件本身不会发送：SM2 在本地用条目公钥计算 e = SM3(ZA || 文件)，其他算法计算摘要（ED25519 直接对文件签名，最大 48 KiB）。签名在写出之前先经验证。不带 -o 时签名写到标准输出，签章回执写到标准错误。请以用印策略中列出的账户运行。"},
-		"signetctl sign contract --file contract.ofd --purpose contract -o contract.sig\nsignetctl key show contract --public-key contract.pem\nopenssl dgst -sm3 -verify contract.pem -sigopt distid:1234567812345678 \\\n  -signature contract.sig contract.ofd",
+		text{"sign files, a digest or SM2's e", "对文件、摘要或 SM2 的 e 值签名"},
+		text{`A file itself is not sent: for SM2 its e = SM3(ZA || file) is computed here with the entry's public key, for other algorithms its digest (ED25519 signs the file itself, up to 48 KiB). With --message the file is sent, and signetd computes the rest. Each signature is verified before it is written. Run it as the account that the policy names.
+
+FILE... are signed in as few requests as signetd takes; each request is granted whole or not at all. Their signatures go to FILE.sig. A single --file or value goes to standard output without -o, and its receipt to standard error.
+
+If the connection is lost before the answer, the same command with the same --request-id gives the recorded signatures and spends nothing (what is written already needs --force).`,
+			`文件本身不会发送：SM2 在本地用条目公钥计算 e = SM3(ZA || 文件)，其他算法计算摘要（ED25519 直接对文件签名，最大 48 KiB）。使用 --message 时发送文件，由 signetd 计算其余内容。每个签名在写出之前先经验证。请以用印策略中列出的账户运行。
+
+FILE... 以尽可能少的请求签名；每个请求要么全部允许，要么全部拒绝。签名写入 FILE.sig。只有一个 --file 或值且不带 -o 时，签名写到标准输出，签章回执写到标准错误。
+
+若连接在应答到达之前中断，以同一 --request-id 重新执行同一命令即可得到已记录的签名，且不消耗次数（已写出的文件需加 --force）。`},
+		"signetctl sign contract --file contract.ofd --purpose contract -o contract.sig\nsignetctl sign contract *.ofd --purpose contract --request-id batch-17\nsignetctl sign contract --sm2-e 7d0c...e1 --purpose contract --format hex\nsignetctl key show contract --public-key contract.pem\nopenssl dgst -sm3 -verify contract.pem -sigopt distid:1234567812345678 \\\n  -signature contract.sig contract.ofd",
+	}
+	helpVerify = help{
+		text{"verify signatures of files", "验证文件的签名"},
+		text{`With --public-key nothing is asked of signetd: anybody verifies on any machine. With ENTRY the key is the one of the register, told to the accounts that may use it and to officers. The signature of FILE is FILE.sig if nothing else is said; how it is written (DER, base64, hex) is told by its bytes.
+
+Results: passed, failed (status 8, with what it may be instead, where that can be told), indeterminate (there is no key, no file or no signature to judge by; the status says why). For SM2, e = SM3(ZA || file) with the id 1234567812345678; a signature over plain SM3(file) does not pass.
+
+Passed means that this key signed this file. When, and whether the entry could be used then, is in the log.`,
+			`使用 --public-key 时不询问 signetd：任何人都可在任何机器上验证。使用 ENTRY 时公钥取自台账，仅告知可使用该条目的账户和管理人员。未另行指定时，FILE 的签名为 FILE.sig；其写法（DER、base64、hex）由内容识别。
+
+结果：验证通过，验证不通过（退出状态 8，并尽可能说明原因），无法判定（缺少可用的公钥、文件或签名，退出状态说明原因）。SM2 的 e = SM3(ZA || 文件)，标识为 1234567812345678；针对普通 SM3(文件) 的签名不通过。
+
+验证通过表示此密钥签过此文件。何时签名、当时条目是否可用，见审计日志。`},
+		"signetctl verify --public-key contract.pem --signature contract.sig --file contract.ofd\nsignetctl verify contract *.ofd\nsignetctl verify contract --file a.ofd --json | jq -r .result",
 	}
 	helpLog = help{
 		text{"the log of every decision", "每次判定的审计日志"},
@@ -158,50 +185,70 @@ LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours o
 			"存储写入未能落盘后，signetd 不再签名。磁盘修复后，此命令重新打开并检查存储。--accept-clock 用于另一种停止：时钟向前跳变。请先确认时间正确：审计记录的时间绝不回退。"},
 		"signetctl mode clear\nsignetctl mode clear --accept-clock",
 	}
+	helpMetrics = help{
+		text{"counters and gauges of the daemon, for monitoring", "守护进程的监控指标"},
+		text{"Prints the text format of Prometheus as signetd serves it; daemon/metrics.md names each metric, with rules for alarms. With --table signet's own are shown for people, without those that are zero; durations of a histogram are given as bounds: half, or 99 of 100, were not longer. Groups signet-admin and signet-audit may ask; it is no event of the log.",
+			"输出 signetd 提供的 Prometheus 文本格式；daemon/metrics.md 列出每个指标并给出告警规则。使用 --table 时以便于阅读的形式显示 signet 自身的指标，值为零的不显示；直方图的时长以上界表示：一半（或百分之九十九）不超过该值。signet-admin 组和 signet-audit 组可以查询；查询不写入审计日志。"},
+		"signetctl metrics\nsignetctl metrics --table\nsignetctl metrics --json | jq '.metrics[] | select(.name | startswith(\"signet_store_\"))'",
+	}
 	helpCompletion = help{
 		text{"print the completion script of a shell", "输出命令行补全脚本"},
-		text{"SHELL is bash, zsh or fish.", "SHELL 为 bash、zsh 或 fish。"},
-		"signetctl completion bash > /usr/share/bash-completion/completions/signetctl",
+		text{"SHELL is bash, zsh or fish. Entries and tokens are completed by asking signetd.", "SHELL 为 bash、zsh 或 fish。条目和令牌通过询问 signetd 补全。"},
+		"source <(signetctl completion bash)\nsignetctl completion bash > /usr/share/bash-completion/completions/signetctl\nsignetctl completion zsh > /usr/share/zsh/vendor-completions/_signetctl\nsignetctl completion fish > /usr/share/fish/vendor_completions.d/signetctl.fish",
 	}
 )
 
 // Flags. The word in backquotes names the value.
 var (
-	flagHelp        = text{"show this help", "显示本帮助"}
-	flagVersion     = text{"show the version", "显示版本"}
-	flagJSON        = text{"write JSON for machines", "输出供程序使用的 JSON"}
-	flagTimeout     = text{"wait no longer than `DURATION`, like 10s (default: 30s to read, 1m to sign, 12m for an act)", "最长等待 `DURATION`，如 10s（默认：查询 30s，签名 1m，管理指令 12m）"}
-	flagSignSocket  = text{"`PATH` of sign.sock (SIGNET_SIGN_SOCKET)", "sign.sock 的路径 `PATH`（SIGNET_SIGN_SOCKET）"}
-	flagAdminSocket = text{"`PATH` of admin.sock (SIGNET_ADMIN_SOCKET)", "admin.sock 的路径 `PATH`（SIGNET_ADMIN_SOCKET）"}
-	flagAuditSocket = text{"`PATH` of audit.sock (SIGNET_AUDIT_SOCKET)", "audit.sock 的路径 `PATH`（SIGNET_AUDIT_SOCKET）"}
-	flagCrypto      = text{"`CHOICE`, required: gm (SM2, SM3, SM4 only) or mixed", "必填 `CHOICE`：gm（只用 SM2、SM3、SM4）或 mixed"}
-	flagDeployment  = text{"`CHOICE`: owner, hosting or maker (default owner)", "`CHOICE`：owner、hosting 或 maker（默认 owner）"}
-	flagAuthority   = text{"`CHOICE`: development, the only one before officers are built", "`CHOICE`：development（管理人员功能完成之前的唯一选择）"}
-	flagToken       = text{"`TOKEN` of signetd.toml to make the key in, required", "生成密钥所用的令牌 `TOKEN`（signetd.toml 中的名称），必填"}
-	flagType        = text{"`TYPE` of key, required", "密钥类型 `TYPE`，必填"}
-	flagTitle       = text{"`TEXT` that tells people what the key is for", "说明密钥用途的文字 `TEXT`"}
-	flagPublicKey   = text{"write the public key to `FILE` as PEM, - for standard output", "将公钥以 PEM 写入 `FILE`，- 表示标准输出"}
-	flagTranscript  = text{"show the record of the ceremony that made the key", "显示生成密钥的过程记录"}
-	flagForce       = text{"replace a file that exists", "覆盖已有文件"}
-	flagWhy         = text{"reason, as `TEXT`, required: it stays with the entry and in the log", "停用理由 `TEXT`，必填：随条目保存并写入日志"}
-	flagHold        = text{"`NUMBER` of the hold to lift (see key show)", "要解除的停用事由编号 `NUMBER`（见 key show）"}
-	flagFile        = text{"sign this `FILE`, - for standard input", "对此 `FILE` 签名，- 表示标准输入"}
-	flagDigest      = text{"sign this digest, `HEX`", "对此摘要 `HEX` 签名"}
-	flagSM2E        = text{"sign this e = SM3(ZA || M), `HEX`, with SM2", "用 SM2 对此 e = SM3(ZA || M) 签名，`HEX`"}
-	flagAlgorithm   = text{"`NAME` of the algorithm; needed where the entry has several", "算法 `NAME`；条目有多个算法时必填"}
-	flagPurpose     = text{"`PURPOSE` that the policy must list", "用途 `PURPOSE`，须在用印策略中列出"}
-	flagDocID       = text{"`ID` of the document in its system, for the log", "文件在应用系统中的标识 `ID`，写入日志"}
-	flagDocNo       = text{"`NUMBER` that the document bears, for the log", "文件编号 `NUMBER`，写入日志"}
-	flagDocTitle    = text{"`TEXT` of the document's title; the log keeps its hash", "文件标题 `TEXT`；日志中只保存其杂凑值"}
-	flagUserID      = text{"`ID` of the person on whose word this is signed, for the log", "申请用印人标识 `ID`，写入日志"}
-	flagRequestID   = text{"`ID` of this request: repeated with it, the same answer comes and nothing is spent", "本次请求标识 `ID`：以同一标识重复请求将得到相同应答，且不消耗次数"}
-	flagOut         = text{"write the signature to `FILE` (default -, standard output)", "将签名写入 `FILE`（默认 -，即标准输出）"}
-	flagFormat      = text{"`FORMAT`: der, base64 or hex (default: der into a file, else base64); der of RSA and ED25519 is the raw signature", "格式 `FORMAT`：der、base64 或 hex（默认：写文件用 der，否则用 base64）；RSA 与 ED25519 的 der 即原始签名"}
-	flagFrom        = text{"begin with event `SEQ`", "从记录 `SEQ` 开始"}
-	flagLimit       = text{"at most `N` events, 0 for all (default 50; with --json all)", "最多 `N` 条，0 表示全部（默认 50；带 --json 时为全部）"}
-	flagEntry       = text{"only events of this `ENTRY`", "只列出此条目 `ENTRY` 的记录"}
-	flagResult      = text{"only events of this `RESULT`: allowed, refused or failed", "只列出此结果 `RESULT`：allowed、refused 或 failed"}
-	flagAcceptClock = text{"accept the time as it is now", "接受当前时间"}
+	flagHelp            = text{"show this help", "显示本帮助"}
+	flagVersion         = text{"show the version", "显示版本"}
+	flagJSON            = text{"write JSON for machines", "输出供程序使用的 JSON"}
+	flagTimeout         = text{"wait no longer than `DURATION` for an answer, like 10s (default: 30s to read, 1m to sign, 12m for an act)", "每次应答最长等待 `DURATION`，如 10s（默认：查询 30s，签名 1m，管理指令 12m）"}
+	flagSignSocket      = text{"`PATH` of sign.sock (SIGNET_SIGN_SOCKET)", "sign.sock 的路径 `PATH`（SIGNET_SIGN_SOCKET）"}
+	flagAdminSocket     = text{"`PATH` of admin.sock (SIGNET_ADMIN_SOCKET)", "admin.sock 的路径 `PATH`（SIGNET_ADMIN_SOCKET）"}
+	flagAuditSocket     = text{"`PATH` of audit.sock (SIGNET_AUDIT_SOCKET)", "audit.sock 的路径 `PATH`（SIGNET_AUDIT_SOCKET）"}
+	flagCrypto          = text{"`CHOICE`, required: gm (SM2, SM3, SM4 only) or mixed", "必填 `CHOICE`：gm（只用 SM2、SM3、SM4）或 mixed"}
+	flagDeployment      = text{"`CHOICE`: owner, hosting or maker (default owner)", "`CHOICE`：owner、hosting 或 maker（默认 owner）"}
+	flagAuthority       = text{"`CHOICE`: development, the only one before officers are built", "`CHOICE`：development（管理人员功能完成之前的唯一选择）"}
+	flagToken           = text{"`TOKEN` of signetd.toml to make the key in, required", "生成密钥所用的令牌 `TOKEN`（signetd.toml 中的名称），必填"}
+	flagType            = text{"`TYPE` of key, required", "密钥类型 `TYPE`，必填"}
+	flagTitle           = text{"`TEXT` that tells people what the key is for", "说明密钥用途的文字 `TEXT`"}
+	flagPublicKey       = text{"write the public key to `FILE` as PEM, - for standard output", "将公钥以 PEM 写入 `FILE`，- 表示标准输出"}
+	flagTranscript      = text{"show the record of the ceremony that made the key", "显示生成密钥的过程记录"}
+	flagForce           = text{"replace a file that exists", "覆盖已有文件"}
+	flagWhy             = text{"reason, as `TEXT`, required: it stays with the entry and in the log", "停用理由 `TEXT`，必填：随条目保存并写入日志"}
+	flagHold            = text{"`NUMBER` of the hold to lift (see key show)", "要解除的停用事由编号 `NUMBER`（见 key show）"}
+	flagFile            = text{"the document, a `FILE`, - for standard input; may be repeated", "文件 `FILE`，- 表示标准输入；可重复"}
+	flagDigest          = text{"its digest instead, `HEX`", "以摘要 `HEX` 代替文件"}
+	flagSM2E            = text{"its e = SM3(ZA || M) instead, `HEX`, for SM2", "以 e = SM3(ZA || M) 代替文件，`HEX`，用于 SM2"}
+	flagMessage         = text{"send this `FILE` whole (up to 48 KiB), for signetd to hash; may be repeated", "整体发送此 `FILE`（最大 48 KiB），由 signetd 计算摘要；可重复"}
+	flagDeadline        = text{"`DURATION` after which signetd gives up, like 2s (default and upper limit: its own)", "signetd 放弃处理的期限 `DURATION`，如 2s（默认及上限为其自身设定）"}
+	flagAlgorithm       = text{"`NAME` of the algorithm; needed where the entry has several", "算法 `NAME`；条目有多个算法时必填"}
+	flagPurpose         = text{"`PURPOSE` that the policy must list", "用途 `PURPOSE`，须在用印策略中列出"}
+	flagDocID           = text{"`ID` of the document in its system, for the log", "文件在应用系统中的标识 `ID`，写入日志"}
+	flagDocNo           = text{"`NUMBER` that the document bears, for the log", "文件编号 `NUMBER`，写入日志"}
+	flagDocTitle        = text{"`TEXT` of the document's title; the log keeps its hash", "文件标题 `TEXT`；日志中只保存其杂凑值"}
+	flagDocSM3          = text{"SM3 of the document before it was signed, `HEX`, for the log", "未签文件的 SM3，`HEX`，写入日志"}
+	flagDocPages        = text{"`NUMBER` of its pages, for the log", "文件页数 `NUMBER`，写入日志"}
+	flagUserName        = text{"`NAME` of that person; the log keeps its hash", "用印申请人姓名 `NAME`；日志中只保存其杂凑值"}
+	flagDept            = text{"`TEXT` naming the department, for the log", "部门 `TEXT`，写入日志"}
+	flagClientIP        = text{"`ADDRESS` that the person works at; the log keeps its hash", "用印申请人所用地址 `ADDRESS`；日志中只保存其杂凑值"}
+	flagApprovalRef     = text{"`ID` of the approval in the caller's system, for the log", "应用系统中的审批编号 `ID`，写入日志"}
+	flagUserID          = text{"`ID` of the person on whose word this is signed, for the log", "申请用印人标识 `ID`，写入日志"}
+	flagRequestID       = text{"`ID` of this request: repeated with it, the same answer comes and nothing is spent", "本次请求标识 `ID`：以同一标识重复请求将得到相同应答，且不消耗次数"}
+	flagOut             = text{"write the signature to `FILE`; {} stands for the document's path, {/} for its name (default {}.sig for FILE... and for several, else -, standard output)", "将签名写入 `FILE`；{} 代表文件路径，{/} 代表文件名（以参数 FILE... 给出或有多个文件时默认 {}.sig，否则为 -，即标准输出）"}
+	flagVerifyKey       = text{"`FILE` with the public key as PEM: then nothing is asked of signetd", "PEM 公钥文件 `FILE`：此时不询问 signetd"}
+	flagSignature       = text{"`FILE` with the signature; {} stands for the document's path (default {}.sig)", "签名文件 `FILE`；{} 代表文件路径（默认 {}.sig）"}
+	flagVerifyFormat    = text{"`FORMAT` of the signature: auto, der, base64 or hex (default auto); der of RSA and ED25519 is the raw signature", "签名格式 `FORMAT`：auto、der、base64 或 hex（默认 auto）；RSA 与 ED25519 的 der 即原始签名"}
+	flagVerifyAlgorithm = text{"`NAME` of the algorithm that must have signed (default: any that the key has)", "签名应使用的算法 `NAME`（默认：密钥的任一算法）"}
+	flagWatch           = text{"show it anew each `DURATION` (default 2s), until interrupted", "每隔 `DURATION`（默认 2s）刷新，直至中断"}
+	flagFormat          = text{"`FORMAT`: der, base64 or hex (default: der into a file, else base64); der of RSA and ED25519 is the raw signature", "格式 `FORMAT`：der、base64 或 hex（默认：写文件用 der，否则用 base64）；RSA 与 ED25519 的 der 即原始签名"}
+	flagFrom            = text{"begin with event `SEQ`", "从记录 `SEQ` 开始"}
+	flagLimit           = text{"at most `N` events, 0 for all (default 50; with --json all)", "最多 `N` 条，0 表示全部（默认 50；带 --json 时为全部）"}
+	flagEntry           = text{"only events of this `ENTRY`", "只列出此条目 `ENTRY` 的记录"}
+	flagResult          = text{"only events of this `RESULT`: allowed, refused or failed", "只列出此结果 `RESULT`：allowed、refused 或 failed"}
+	flagTable           = text{"show a table for people", "以表格显示，便于阅读"}
+	flagAcceptClock     = text{"accept the time as it is now", "接受当前时间"}
 )
 
 // Headings of help and tables, names in lists.
@@ -228,6 +275,10 @@ var (
 	headRecorded    = text{"recorded %s", "记录时间 %s"}
 	headUID         = text{"uid", "uid"}
 	headWhat        = text{"what", "内容"}
+	headFile        = text{"file", "文件"}
+	headMetric      = text{"metric", "指标"}
+	headLabels      = text{"labels", "标签"}
+	headValue       = text{"value", "值"}
 	headResult      = text{"result", "结果"}
 
 	labelMode       = text{"mode", "运行模式"}
@@ -261,6 +312,9 @@ var (
 	labelStale      = text{"allows nobody", "不再生效"}
 	labelSignature  = text{"signature", "签名"}
 	labelVerified   = text{"verified", "验证通过"}
+	labelPublicKey  = text{"public key", "公钥"}
+	labelValue      = text{"signed value", "被签值"}
+	labelFileSM3    = text{"SM3 of the file", "文件的 SM3"}
 	labelDecided    = text{"decided", "判定时间"}
 	labelEvent      = text{"event", "审计记录"}
 	labelLeaf       = text{"leaf hash", "叶子杂凑值"}
@@ -280,9 +334,12 @@ var (
 var (
 	msgNext             = text{"next: %s", "下一步：%s"}
 	msgDetail           = text{"%s: %s", "%s：%s"}
+	msgDistribution     = text{"%s, mean %s, half ≤ %s, 99%% ≤ %s", "%s 次，平均 %s，半数 ≤ %s，99%% ≤ %s"}
+	msgPerDay           = text{"%s a day", "每天 %s"}
+	msgDays             = text{"%s days", "%s 天"}
 	msgNone             = text{"none", "无"}
 	msgWaiting          = text{"waiting for signetd", "正在等待 signetd"}
-	msgInterrupted      = text{"interrupted; what was asked for may have been done: see signetctl log list", "已中断；请求可能已经执行：见 signetctl log list"}
+	msgInterrupted      = text{"interrupted; what was asked for may have been done", "已中断；请求可能已经执行"}
 	msgUnexpected       = text{"unexpected: %s", "意外错误：%s"}
 	msgUnbuilt          = text{"%s is not built yet in this version (unsupported)", "本版本尚未提供 %s（unsupported）"}
 	msgNoArguments      = text{"no arguments are taken here, got %q", "此命令不带参数，却给出了 %q"}
@@ -341,8 +398,23 @@ var (
 	msgHold             = text{"%s (by %s, from %s, lifted by %s)", "%s（由 %s 作出，自 %s 起，可由 %s 解除）"}
 	msgPublicKeyWritten = text{"public key (%s) of %s written to %s", "公钥（%s，%s）已写入 %s"}
 
-	msgOneInput       = text{"name one of --file, --digest and --sm2-e", "须在 --file、--digest、--sm2-e 中指定一项"}
+	msgNoInput        = text{"nothing to look at: name a FILE, or one of --file, --digest and --sm2-e", "未指定内容：请给出 FILE，或 --file、--digest、--sm2-e 之一"}
+	msgOneKind        = text{"%s and %s do not go together: one run takes files or one value", "%s 与 %s 不能同时使用：一次只处理若干文件或一个值"}
+	msgNoPath         = text{"--%s has an empty value", "--%s 的值为空"}
+	msgInputAmong     = text{"standard input (-) cannot stand among several files: give it a run of its own", "标准输入（-）不能与其他文件同时使用：请单独执行一次"}
+	msgInputTwice     = text{"standard input (-) can be read for one thing only", "标准输入（-）只能用于一项内容"}
+	msgTwice          = text{"%s is named twice", "%s 重复出现"}
+	msgSamePlace      = text{"%s is the place of more than one of the %d signatures: use {} in -o, like -o {}.sig", "%s 将用于 %d 个签名中的多个：请在 -o 中使用 {}，例如 -o {}.sig"}
+	msgOneDocument    = text{"--%s is of one document, and this run has %d", "--%s 只对应一个文件，而本次有 %d 个"}
+	msgDocSM3         = text{"--doc-sm3 is %q: want the 64 hexadecimal digits of an SM3", "--doc-sm3 的值为 %q：应为 SM3 的 64 位十六进制数字"}
+	msgDeadlineFlag   = text{"--deadline is %s: want 1ms or more, up to 49 days", "--deadline 为 %s：应不小于 1ms 且不超过 49 天"}
+	msgRequestIDLong  = text{"--request-id %s is too long for %d requests: at most %d characters", "--request-id %s 过长：分为 %d 个请求时最多 %d 个字符"}
+	msgTooLarge       = text{"%s does not fit one request of %d bytes: sign it by --file", "%s 超出一次请求的 %d 字节：请用 --file 签名"}
+	msgMessageSize    = text{"%s is sent whole, and must have 1 to %d bytes: what is longer is signed by --file, but not with ED25519", "%s 须整体发送，长度应为 1 至 %d 字节：更长的请用 --file（ED25519 除外）"}
 	msgNotSM2         = text{"--sm2-e is for SM2-SM3: %s signs --digest or --file", "--sm2-e 只用于 SM2-SM3：%s 应使用 --digest 或 --file"}
+	msgDigestOfSM2    = text{"SM2 does not sign a plain digest: use --file, or --sm2-e with SM3(ZA || file)", "SM2 不对普通摘要签名：请用 --file，或用 --sm2-e 给出 SM3(ZA || 文件)"}
+	msgDigestOfNone   = text{"%s signs the document itself, not a digest: use --file", "%s 对文件本身而非摘要签名：请用 --file"}
+	msgValueLength    = text{"--%s has %d bytes: want %d for %s", "--%s 为 %d 字节：应为 %d 字节（%s）"}
 	msgHex            = text{"--%s is %q: want hexadecimal digits, two for each byte", "--%s 的值为 %q：应为十六进制数字，每字节两位"}
 	msgBinary         = text{"der is binary: name a file with -o, or choose --format base64 or hex", "der 为二进制：请用 -o 指定文件，或选择 --format base64 或 hex"}
 	msgNotListed      = text{"%s is not among the entries whose policy names this account", "%s 的用印策略未列出本账户，或该条目不存在"}
@@ -353,7 +425,23 @@ var (
 	msgDoesNotVerify  = text{"the signature is not given out: it does not verify with the public key of %s (event %d)", "签名未输出：用 %s 的公钥验证不通过（审计记录 %d）"}
 	msgOnScreen       = text{"standard output", "标准输出"}
 	msgSigned         = text{"%s (%s, %d bytes)", "%s（%s，%d 字节）"}
+	msgOf             = text{"%d of %d", "%d / %d"}
+	msgItem           = text{"%s was not signed; %d of %d are signed and written", "%s 未签名；共已签名并写出 %d / %d 个"}
+	msgHashing        = text{"reading %s: %d MB (%d of %d)", "正在读取 %s：%d MB（%d / %d）"}
+	msgHashingPart    = text{"reading %s: %d %%, %d MB (%d of %d)", "正在读取 %s：%d %%，%d MB（%d / %d）"}
 	msgRepeated       = text{"the recorded answer of request id %s", "请求标识 %s 的已记录应答"}
+
+	msgNoKey           = text{"name the ENTRY whose key signed, or its public key with --public-key", "请给出签名所用的条目 ENTRY，或用 --public-key 指定公钥"}
+	msgNoSignature     = text{"--signature is missing: beside --%s there is no file to look for", "缺少 --signature：--%s 没有对应的签名文件"}
+	msgOneSignature    = text{"--signature %s is one file for %d documents: use {}, like {}.sig", "--signature %s 只是一个文件，却有 %d 个文件待验证：请使用 {}，例如 {}.sig"}
+	msgSignatureFormat = text{"%s is no signature in %s", "%s 不是 %s 格式的签名"}
+	msgBadPublicKey    = text{"%s is no public key in PEM: %s", "%s 不是 PEM 公钥：%s"}
+	msgVerifyFailed    = text{"%d of %d signatures do not verify", "验证不通过 %d 个，共 %d 个签名"}
+
+	msgWatch    = text{"--watch is %s: want %s or more", "--watch 为 %s：应不小于 %s"}
+	msgWatching = text{"%s, every %s; Ctrl-C ends", "%s，每 %s 刷新；Ctrl-C 结束"}
+	msgNoStatus = text{"no status: ", "无状态："}
+	msgEvents   = text{"%d events", "%d 条审计记录"}
 
 	msgNoEvents    = text{"no such events", "没有符合条件的审计记录"}
 	msgNoSuchEvent = text{"there is no event %d: the log has %d", "没有审计记录 %d：日志共 %d 条"}
@@ -406,6 +494,10 @@ var (
 	hintTokens      = text{"signetctl token list", "signetctl token list"}
 	hintTokenStatus = text{"signetctl token status %s", "signetctl token status %s"}
 	hintStatus      = text{"signetctl status", "signetctl status"}
+	hintEvents      = text{"signetctl log list --entry %s (as an auditor): which values were signed", "signetctl log list --entry %s（由审计管理员执行）：查看签过哪些值"}
+	hintKeyFile     = text{"signetctl key show %s --public-key FILE (as an officer): make sure of the key", "signetctl key show %s --public-key FILE（由管理人员执行）：确认公钥无误"}
+	hintHelp        = text{"%s --help", "%s --help"}
+	hintLeaf        = text{"signetctl log show %d --json", "signetctl log show %d --json"}
 	hintEvent       = text{"signetctl log show %d", "signetctl log show %d"}
 	hintNotListed   = text{"signetctl policy show %s (as an officer); or run this as an account that it names", "signetctl policy show %s（由管理人员执行）；或改用策略中列出的账户"}
 )
@@ -443,6 +535,9 @@ var words = map[string]struct {
 	"allowed":       {text{"allowed", "允许"}, screen.Good},
 	"refused":       {text{"refused", "拒绝"}, screen.Bad},
 	"failed":        {text{"failed", "失败"}, screen.Bad},
+	"valid":         {text{"passed", "验证通过"}, screen.Good},
+	"bad":           {text{"failed", "验证不通过"}, screen.Bad},
+	"open":          {text{"indeterminate", "无法判定"}, screen.Warn},
 	"key":           {text{"key", "密钥"}, screen.Plain},
 	"seal":          {text{"seal", "电子印章"}, screen.Plain},
 	"ceremony":      {text{"ceremony, witnessed here", "本机生成并见证"}, screen.Plain},
@@ -450,7 +545,26 @@ var words = map[string]struct {
 	"broken":        {text{"broken", "不符合要求"}, screen.Bad},
 	"noted":         {text{"noted", "仅记录"}, screen.Plain},
 	"not tried":     {text{"not tried", "未能检查"}, screen.Warn},
+	"does":          {text{"does", "支持"}, screen.Good},
+	"does not":      {text{"does not", "不支持"}, screen.Bad},
+	"not known":     {text{"not known", "未能确定"}, screen.Warn},
+	"listed":        {text{"listed", "已列出"}, screen.Plain},
+	"not listed":    {text{"not listed", "未列出"}, screen.Plain},
+	"not told":      {text{"not told", "未告知"}, screen.Warn},
+	"digest":        {text{"digest", "摘要"}, screen.Plain},
+	"message":       {text{"message", "消息"}, screen.Plain},
 	"adopted":       {text{"adopted, made elsewhere", "外部生成后纳管"}, screen.Warn},
+}
+
+// causeTexts say why a signature does not verify, as far as can be told. The
+// algorithm is the argument.
+var causeTexts = map[finding]text{
+	plainSM3:        {"%s: plain SM3(file) was signed as if it were e; e is SM3(ZA || file), and nobody but openssl pkeyutl takes this for a signature of the file", "%s：签名针对的是普通 SM3(文件)，它被当作 e 使用；e 应为 SM3(ZA || 文件)，除 openssl pkeyutl 外不会被认作该文件的签名"},
+	digestAsMessage: {"%s: SM3(file) was signed as a message (as OFD signatures of Type Sign are), not the file itself", "%s：签名把 SM3(文件) 当作消息（如 OFD 中 Type 为 Sign 的签名），而不是文件本身"},
+	rawRS:           {"%s: r and s stand one behind the other; it would verify as DER, which is what is written everywhere else", "%s：r 与 s 直接拼接；改写为通用的 DER 编码即可验证通过"},
+	notDER:          {"%s: the signature is not strict DER: cut off, with something behind it, or encoded wrongly", "%s：签名不是严格的 DER 编码：被截断、带有多余字节或编码有误"},
+	otherAlgorithm:  {"it was made with %s, not with the algorithm that was asked for", "签名实际使用的算法为 %s，并非所指定的算法"},
+	noMatch:         {"key, file and signature do not belong together: one of them is another one, or was changed", "公钥、文件与签名不匹配：其中之一不是原来的，或已被改动"},
 }
 
 // modeTexts say what a mode means.
@@ -580,3 +694,23 @@ var fieldTexts = map[string]text{
 	"opcode": {"code of GB/T 33560", "GB/T 33560 操作代码"}, "prev_act": {"event of the act before", "上一条管理指令的审计记录"},
 	"count": {"how many it stands for", "所代表的次数"}, "first": {"the first of them", "其中最早"}, "last": {"the last of them", "其中最晚"},
 }
+
+// What a token does, by trying.
+var (
+	flagMechanisms = text{"try what the token really does", "实测令牌实际支持的机制"}
+
+	headSignsWhat = text{"signs", "签名对象"}
+	headFinding   = text{"tried", "实测"}
+	headClaim     = text{"in its list", "令牌自述"}
+	headTook      = text{"took", "用时"}
+	headEncoding  = text{"form", "编码"}
+	headWhyNot    = text{"why not", "原因"}
+	headOtherwise = text{"other than its list says", "与自述不符"}
+
+	msgKeyPair      = text{"the key pair", "生成密钥对"}
+	msgTrying       = text{"the token makes a key of every type and signs with it", "令牌正在逐种生成密钥并签名"}
+	msgTrialDone    = text{"%d signatures in %s, with keys that ended with their session; event %d", "共签名 %d 次，用时 %s，所用密钥已随会话结束；审计记录 %d"}
+	msgMaxMessage   = text{"%s signs messages of up to %d bytes in one piece, as far as was tried", "%s 一次可签消息的长度（已实测）：%d 字节"}
+	msgListedNot    = text{"%s: listed, and not done", "%s：已列出，但不支持"}
+	msgDoneUnlisted = text{"%s: done, and not listed. signetd does not ask for it until the profile has the number of %s under unlisted", "%s：支持，但未列出。配置文件的 unlisted 中写入 %s 的编号之后 signetd 才会使用"}
+)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,10 +28,10 @@ func (p *program) root() *cobra.Command {
 		p.group("key", helpKey, p.keyCreate(), p.keyList(), p.keyShow(), p.keyActivate(), p.keySuspend(), p.keyResume()),
 		p.group("seal", helpSeal, p.sealList()),
 		p.group("policy", helpPolicy, p.policySet(), p.policyShow()),
-		p.signCommand(),
+		p.signCommand(), p.verifyCommand(),
 		p.group("log", helpLog, p.logList(), p.logShow()),
 		p.group("mode", helpMode, p.modeShow(), p.modeClear()),
-		p.completion())
+		p.metrics(), p.completion())
 	addUnbuilt(root)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -56,8 +57,8 @@ func (p *program) addFlags(flags *pflag.FlagSet) {
 	p.audit.addFlag(p, flags)
 }
 
-// command returns one verb. Upper-case words of use are its arguments, all
-// required; ENTRY and NAME are what the verb is about.
+// command returns one verb. Upper-case words of use are its arguments, those
+// in brackets not required; ENTRY and NAME are what the verb is about.
 func (p *program) command(use string, h help, run func(context.Context, []string) error) *cobra.Command {
 	want := strings.Fields(use)[1:]
 	return &cobra.Command{
@@ -70,13 +71,14 @@ func (p *program) command(use string, h help, run func(context.Context, []string
 }
 
 func (p *program) takeArguments(want, args []string) error {
-	if len(args) != len(want) {
-		if len(want) == 0 {
-			return usage(msgNoArguments, strings.Join(args, " "))
-		}
-		return usage(msgArguments, len(want), strings.Join(want, " "), len(args))
+	required := slices.DeleteFunc(slices.Clone(want), func(word string) bool { return word[0] == '[' })
+	switch {
+	case len(want) == 0 && len(args) > 0:
+		return usage(msgNoArguments, strings.Join(args, " "))
+	case len(args) < len(required) || len(args) > len(want) && !isVariadic(want):
+		return usage(msgArguments, len(required), strings.Join(want, " "), len(args))
 	}
-	for i, name := range want {
+	for i, name := range required {
 		if name == "ENTRY" || name == "NAME" {
 			if protocol.CheckEntryID("", args[i]) != nil {
 				return usage(msgBadName, args[i], protocol.MaxEntryID)
@@ -85,6 +87,11 @@ func (p *program) takeArguments(want, args []string) error {
 		}
 	}
 	return nil
+}
+
+// isVariadic tells whether the last argument stands for any number.
+func isVariadic(want []string) bool {
+	return len(want) > 0 && strings.HasSuffix(want[len(want)-1], "...]")
 }
 
 // group returns a command that only has verbs below it. Without one it shows

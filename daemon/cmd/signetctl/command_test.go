@@ -104,6 +104,8 @@ func TestHelpTeachesInBothLanguages(t *testing.T) {
 	}
 }
 
+var aHash = strings.Repeat("ab", 32)
+
 func TestWrongCommandLinesSayWhatIsRight(t *testing.T) {
 	a := newAppliance(t)
 	for line, want := range map[string]string{
@@ -133,19 +135,48 @@ func TestWrongCommandLinesSayWhatIsRight(t *testing.T) {
 		"key create k --token t --type RSA":      "want one of [SM2",
 		"key suspend k":                          "--why is missing",
 		"policy set k /nowhere/p.toml":           "there is no file",
-		"sign k":                                 "name one of --file",
-		"sign k --file f --digest 00":            "name one of --file",
+		"sign k":                                 "name a FILE",
+		"sign k --file f --digest 00":            "--file and --digest do not go together",
 		"sign k --file f --algorithm x":          "want one of SM2-SM3",
 		"sign k --sm2-e 00 --algorithm ED25519":  "--sm2-e is for SM2-SM3",
 		"sign k --file f --format pem":           "want one of der, base64, hex",
 		"sign k --file f --format der --json":    "der is binary",
 		"sign k --file f -o /nowhere/x":          "/nowhere/x: no such file",
+		"sign k f g -o x":                        "like -o {}.sig",
+		"sign k f ./f":                           "./f is named twice",
+		"sign k f -":                             "cannot stand among several",
+		"sign k f --sm2-e 00":                    "--file and --sm2-e do not go together",
+		"sign k --file f --message g":            "--file and --message do not go together",
+		"sign k --message g --digest 00":         "--message and --digest do not go together",
+		"sign k --digest 00 --sm2-e 00":          "--digest and --sm2-e do not go together",
+		"sign k --file=":                         "--file has an empty value",
+		"sign k --digest 0":                      "two for each byte",
+		"sign k --sm2-e 00":                      "--sm2-e has 1 bytes: want 32 for SM2-SM3",
+		"sign k --digest 00 --algorithm SM2-SM3": "--sm2-e with SM3(ZA || file)",
+		"sign k --digest 00 --algorithm ED25519": "ED25519 signs the document itself",
+		"sign k f --deadline -1s":                "--deadline is -1s",
+		"sign k f --deadline 1200h":              "up to 49 days",
+		"sign k f --doc-sm3 00":                  "want the 64 hexadecimal digits",
+		"sign k f g --doc-sm3 " + aHash:          "--doc-sm3 is of one document, and this run has 2",
+		"verify":                                 "name the ENTRY whose key signed",
+		"verify k":                               "name a FILE",
+		"verify a/b f":                           "want 1 to 64 of A-Z",
+		"verify k f --digest 00":                 "do not go together",
+		"verify k --digest 00":                   "--signature is missing",
+		"verify k -":                             "--signature is missing",
+		"verify k - --signature -":               "read for one thing only",
+		"verify k f g --signature s":             "use {}, like {}.sig",
+		"verify k f --format pem":                "want one of auto, der, base64, hex",
+		"verify k f --algorithm x":               "want one of SM2-SM3",
+		"verify --public-key /nowhere/k.pem f":   "there is no file",
+		"status --watch=1ms":                     "want 100ms or more",
+		"status --watch=soon":                    "is no value of --watch",
 		"sign k --file f -o /dev/null --force":   "no regular file",
 		"completion tcsh":                        "want one of bash, zsh, fish",
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := a.ctl("", strings.Fields(line)...)
-			got.want(t, exitUsage, want)
+			got.want(t, exitUsage, want, "next", "signetctl ")
 			a.ctl("zh_CN.UTF-8", strings.Fields(line)...).want(t, exitUsage)
 		})
 	}
@@ -223,7 +254,7 @@ func TestBrokenConnectionIsNoRefusal(t *testing.T) {
 		}()
 	}
 	a.ctl("", "key", "activate", "k").want(t, exitUnreachable, a.socket("admin"))
-	a.ctl("", "sign", "k", "--digest", "00", "--algorithm", "SM2-SM3").want(t, exitUnreachable, "is not known", "--request-id")
+	a.ctl("", "sign", "k", "--sm2-e", strings.Repeat("ab", 32)).want(t, exitUnreachable, "is not known", "--request-id")
 }
 
 func TestReadingFallsBackToTheAuditSocket(t *testing.T) {
@@ -330,14 +361,5 @@ func TestNothingOfTheDaemonDrivesTheTerminal(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestCompletionOffersWhatThereIs(t *testing.T) {
-	a := newAppliance(t)
-	a.ctl("", "__complete", "key", "show", "").want(t, exitOK, "contract")
-	a.ctl("", "__complete", "token", "status", "").want(t, exitOK, "seals")
-	for _, shell := range []string{"bash", "zsh", "fish"} {
-		a.ctl("", "completion", shell).want(t, exitOK, "signetctl")
 	}
 }

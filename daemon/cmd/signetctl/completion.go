@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,9 @@ func (p *program) completion() *cobra.Command {
 		}
 		switch args[0] {
 		case "bash":
+			if _, err := fmt.Fprint(p.out, bashWords); err != nil {
+				return err
+			}
 			return cmd.Root().GenBashCompletionV2(p.out, true)
 		case "zsh":
 			return cmd.Root().GenZshCompletion(p.out)
@@ -29,23 +33,53 @@ func (p *program) completion() *cobra.Command {
 	return cmd
 }
 
+// bashWords stands in for the one function of package bash-completion that
+// cobra's script needs, where that package is not installed: as on an
+// appliance. It is called with -n =: and splits the line at blanks only, so
+// that --flag=value stays one word.
+const bashWords = `declare -F _get_comp_words_by_ref >/dev/null || _get_comp_words_by_ref() {
+    local line=${COMP_LINE:0:COMP_POINT}
+    read -ra words <<<"$line"
+    [[ $line == *[[:space:]] ]] && words+=("")
+    cword=$((${#words[@]} - 1))
+    cur=${words[cword]} prev=${words[cword > 0 ? cword - 1 : 0]}
+}
+`
+
 // completionTimeout is as long as somebody who pressed Tab waits.
 const completionTimeout = 2 * time.Second
+
+// offer completes a flag with the values that it takes.
+func offer(cmd *cobra.Command, flag string, values []string) {
+	complete(cmd, flag, func(context.Context) []cobra.Completion { return values })
+}
+
+// complete completes a flag with what is found when somebody asks.
+func complete(cmd *cobra.Command, flag string, find func(context.Context) []cobra.Completion) {
+	err := cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+		defer cancel()
+		return find(ctx), cobra.ShellCompDirectiveNoFileComp
+	})
+	if err != nil {
+		panic(err) // the flag is not defined: a fault of this program, in every run of it
+	}
+}
 
 // completeArgument offers the entries and tokens that there are, and files
 // where an argument is one.
 func (p *program) completeArgument(want []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) >= len(want) {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
+		word := argumentAt(want, len(args))
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
-		switch want[len(args)] {
-		case "FILE":
+		switch word {
+		case "FILE", "[FILE...]":
 			return nil, cobra.ShellCompDirectiveDefault
 		case "ENTRY":
 			return p.entryIDs(ctx), cobra.ShellCompDirectiveNoFileComp
+		case "[ENTRY]":
+			return p.entryIDs(ctx), cobra.ShellCompDirectiveDefault
 		case "NAME":
 			return p.tokenNames(ctx), cobra.ShellCompDirectiveNoFileComp
 		}
@@ -53,10 +87,25 @@ func (p *program) completeArgument(want []string) cobra.CompletionFunc {
 	}
 }
 
-// entryIDs asks the people's sockets, then, for a caller, sign.sock.
+// argumentAt is the word for argument i, "" if there is none. The last may
+// stand for any number.
+func argumentAt(want []string, i int) string {
+	switch {
+	case i < len(want):
+		return want[i]
+	case isVariadic(want):
+		return want[len(want)-1]
+	}
+	return ""
+}
+
+// entryIDs asks the people's sockets, then, for a caller, sign.sock. Each has
+// half of the time: one that hangs must not use up the other's.
 func (p *program) entryIDs(ctx context.Context) []cobra.Completion {
 	var ids []cobra.Completion
-	all, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Entries, error) { return c.Entries(ctx) })
+	people, cancel := context.WithTimeout(ctx, completionTimeout/2)
+	defer cancel()
+	all, err := readEither(people, p, func(ctx context.Context, c *admin.Client) (admin.Entries, error) { return c.Entries(ctx) })
 	if err == nil {
 		for _, e := range all.Entries {
 			ids = append(ids, e.ID)
@@ -69,11 +118,11 @@ func (p *program) entryIDs(ctx context.Context) []cobra.Completion {
 	}
 	defer c.Close()
 	list, err := c.ListEntries(ctx)
-	for _, e := range list.GetEntries() {
-		ids = append(ids, e.Id)
-	}
 	if err != nil {
 		return nil
+	}
+	for _, e := range list.Entries {
+		ids = append(ids, e.Id)
 	}
 	return ids
 }

@@ -21,7 +21,7 @@ func (p *program) content(ctx context.Context, hash string) (string, error) {
 		return "", err
 	}
 	if got := authority.ContentHash([]byte(answer.Content)); got != hash {
-		return "", &fault{status: exitVerification, what: msgContentOther, args: []any{got, hash}}
+		return "", &fault{status: exitVerification, what: msgContentOther, args: []any{got, hash}, next: hintStatus}
 	}
 	return answer.Content, nil
 }
@@ -31,14 +31,14 @@ func (p *program) content(ctx context.Context, hash string) (string, error) {
 func (p *program) showAct(ctx context.Context, e audit.Event) error {
 	var act authority.Act // kinds of a newer daemon are read too, so not by ParseAct
 	if canonical.Unmarshal([]byte(e.Act), &act) != nil {
-		return &fault{status: exitUnexpected, what: msgActUnread, args: []any{e.Seq}}
+		return &fault{status: exitUnexpected, what: msgActUnread, args: []any{e.Seq}, next: hintLeaf, nextArgs: []any{e.Seq}}
 	}
 	content, err := p.content(ctx, act.ContentSHA)
 	switch {
 	case errors.Is(err, protocol.UnknownEntry) && e.Result != audit.Allowed:
 		return p.say(msgContentNotKept)
 	case errors.Is(err, protocol.UnknownEntry):
-		return &fault{status: exitNotFound, what: msgContentMissing, args: []any{e.Seq, act.ContentSHA}}
+		return &fault{status: exitNotFound, what: msgContentMissing, args: []any{e.Seq, act.ContentSHA}, next: hintStatus}
 	case err != nil:
 		return err
 	}

@@ -154,8 +154,8 @@ func askOf[T any](ctx context.Context, e endpoint, ask func(context.Context, *ad
 }
 
 // dialSign connects to sign.sock.
-func (p *program) dialSign(ctx context.Context) (*client.Client, error) {
-	c, err := client.Dial(ctx, p.sign.path)
+func (p *program) dialSign(ctx context.Context) (*client.Conn, error) {
+	c, err := client.Connect(ctx, p.sign.path)
 	if err != nil {
 		return nil, p.sign.unreachable(err)
 	}

@@ -28,7 +28,7 @@ func (p *program) logShow() *cobra.Command {
 		case err != nil:
 			return err
 		case len(answer.Lines) == 0:
-			return &fault{status: exitNotFound, what: msgNoSuchEvent, args: []any{seq, answer.Size}}
+			return &fault{status: exitNotFound, what: msgNoSuchEvent, args: []any{seq, answer.Size}, next: hintLog}
 		}
 		line, ok := parseLine(answer.Lines[0], seq)
 		if !ok {

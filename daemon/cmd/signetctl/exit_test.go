@@ -56,7 +56,7 @@ func TestExitStatusOfOtherErrors(t *testing.T) {
 	}{
 		"nothing":            {nil, 0},
 		"something":          {errors.New("x"), 1},
-		"usage":              {usage(msgOneInput), 2},
+		"usage":              {usage(msgNoInput), 2},
 		"unbuilt":            {&fault{status: exitRefused, what: msgUnbuilt}, 3},
 		"connection lost":    {fmt.Errorf("signing: %w", client.ErrConnectionLost), 7},
 		"no answer in time":  {fmt.Errorf("Sign: %w", context.DeadlineExceeded), 7},

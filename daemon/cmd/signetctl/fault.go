@@ -22,7 +22,7 @@ type fault struct {
 	what     text
 	args     []any
 	lines    []string // more about it, one a line
-	next     text     // what to type; zero: nothing
+	next     text     // what to type; zero, for usage only: the help of the verb
 	nextArgs []any
 }
 
@@ -65,17 +65,23 @@ func (p *program) fail(err error) int {
 	return r.status
 }
 
-// failJSON writes the error as the daemon's sockets of HTTP do, with the exit
-// status and the next command beside it.
-func (p *program) failJSON(r report) {
+// A reportJSON is an error as the daemon's sockets of HTTP write it, with the
+// exit status and the next command beside it.
+type reportJSON struct {
+	Error admin.Error `json:"error"`
+	Exit  int         `json:"exit"`
+	Next  string      `json:"next,omitempty"`
+}
+
+func (r report) json() reportJSON {
 	if r.said.Message == "" {
 		r.said.Message = strings.Join(append([]string{r.sentence}, r.lines...), "\n")
 	}
-	data, err := json.Marshal(struct {
-		Error admin.Error `json:"error"`
-		Exit  int         `json:"exit"`
-		Next  string      `json:"next,omitempty"`
-	}{r.said, r.status, r.next})
+	return reportJSON{r.said, r.status, r.next}
+}
+
+func (p *program) failJSON(r report) {
+	data, err := json.Marshal(r.json())
 	if err != nil {
 		return // of strings and numbers: cannot be
 	}
@@ -92,22 +98,45 @@ func (p *program) report(err error) report {
 	r := report{status: statusOf(err)}
 	switch {
 	case errors.As(err, &own):
-		r.sentence, r.lines = p.tr(own.what, own.args...), own.lines
-		r.next = p.tr(own.next, own.nextArgs...)
+		r.sentence, r.lines, r.next = p.tr(own.what, own.args...), own.lines, p.nextOf(own)
 	case errors.As(err, &said):
-		return p.reportSaid(r, said)
+		r = p.reportSaid(r, said)
 	case errors.Is(err, client.ErrConnectionLost) && !errors.Is(err, client.ErrBadAnswer):
 		r.sentence, r.next = p.tr(msgLost), p.tr(hintRepeat)
 	case errors.Is(err, context.DeadlineExceeded):
 		r.sentence, r.next = p.tr(msgDeadline), p.tr(hintService)
 	default:
-		r.sentence = p.tr(msgUnexpected, err)
+		r.sentence, r.next = p.tr(msgUnexpected, err), p.tr(hintStatus)
 	}
-	r.said = admin.Error{Name: exitNames[r.status], Retry: "never"}
-	if r.status == exitUnreachable {
-		r.said.Retry = "after" // whoever mends the daemon mends this
+	if r.said.Name == "" {
+		r.said = admin.Error{Name: exitNames[r.status], Retry: "never"}
+		if r.status == exitUnreachable {
+			r.said.Retry = "after" // whoever mends the daemon mends this
+		}
+	}
+	return p.inContext(r, err)
+}
+
+// inContext says of which file an error is, and that nothing was judged.
+func (p *program) inContext(r report, err error) report {
+	var open *undecided
+	var one *itemFault
+	if errors.As(err, &open) {
+		r.sentence = p.tr(msgDetail, words[resultWords[indeterminate]].text, r.sentence)
+	}
+	if errors.As(err, &one) {
+		r.lines = append([]string{p.tr(msgItem, one.path, one.done, one.of)}, r.lines...)
 	}
 	return r
+}
+
+// nextOf is what to type after a fault: whoever typed a line wrong reads how
+// it is typed.
+func (p *program) nextOf(f *fault) string {
+	if f.next == (text{}) && f.status == exitUsage && p.path != "" {
+		return p.tr(hintHelp, p.path)
+	}
+	return p.tr(f.next, f.nextArgs...)
 }
 
 // exitNames are the names of errors that have no code of the table.

@@ -68,13 +68,9 @@ func (p *program) helpFlags(heading text, flags *pflag.FlagSet, own bool) {
 		if f.Hidden {
 			return
 		}
-		value, what := pflag.UnquoteUsage(f)
-		name := "    --" + f.Name
-		if f.Shorthand != "" {
-			name = "-" + f.Shorthand + ", --" + f.Name
-		}
-		if f.Value.Type() != "bool" {
-			name += " " + value
+		name, what := flagLine(f)
+		if f.Shorthand == "" {
+			name = "    " + name
 		}
 		list.Add("  "+name, screen.Cell{Text: what})
 		some = true
@@ -83,4 +79,20 @@ func (p *program) helpFlags(heading text, flags *pflag.FlagSet, own bool) {
 		p.section(heading)
 		list.Write(p.out, screen.Paint{})
 	}
+}
+
+// flagLine is a flag as it is typed, and what it does.
+func flagLine(f *pflag.Flag) (name, what string) {
+	value, what := pflag.UnquoteUsage(f)
+	name = "--" + f.Name
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand + ", " + name
+	}
+	switch {
+	case f.NoOptDefVal != "" && f.Value.Type() != "bool":
+		name += "[=" + value + "]"
+	case f.Value.Type() != "bool":
+		name += " " + value
+	}
+	return name, what
 }

@@ -9,8 +9,14 @@ import (
 	"signet/protocol/admin"
 )
 
+var (
+	cryptoChoices     = []string{"gm", "mixed"}
+	deploymentChoices = []string{"owner", "hosting", "maker"}
+)
+
 func (p *program) initialise() *cobra.Command {
 	var crypto, deployment, regime string
+	regimes := []string{string(authority.Development)}
 	cmd := p.command("init", helpInit, func(ctx context.Context, _ []string) error {
 		if crypto == "" {
 			return usage(msgCryptoMissing)
@@ -19,9 +25,9 @@ func (p *program) initialise() *cobra.Command {
 			flag, value string
 			want        []string
 		}{
-			{"crypto", crypto, []string{"gm", "mixed"}},
-			{"deployment", deployment, []string{"owner", "hosting", "maker"}},
-			{"authority", regime, []string{string(authority.Development)}},
+			{"crypto", crypto, cryptoChoices},
+			{"deployment", deployment, deploymentChoices},
+			{"authority", regime, regimes},
 		} {
 			if err := oneOf(choice.flag, choice.value, choice.want); err != nil {
 				return err
@@ -40,6 +46,9 @@ func (p *program) initialise() *cobra.Command {
 	cmd.Flags().StringVar(&crypto, "crypto", "", p.tr(flagCrypto))
 	cmd.Flags().StringVar(&deployment, "deployment", "owner", p.tr(flagDeployment))
 	cmd.Flags().StringVar(&regime, "authority", string(authority.Development), p.tr(flagAuthority))
+	offer(cmd, "crypto", cryptoChoices)
+	offer(cmd, "deployment", deploymentChoices)
+	offer(cmd, "authority", regimes)
 	return cmd
 }
 

@@ -26,7 +26,17 @@ func (p *program) keyCreate() *cobra.Command {
 	cmd.Flags().StringVar(&content.Token, "token", "", p.tr(flagToken))
 	cmd.Flags().StringVar(&content.Type, "type", "", p.tr(flagType))
 	cmd.Flags().StringVar(&content.Title, "title", "", p.tr(flagTitle))
+	complete(cmd, "token", p.tokenNames)
+	offer(cmd, "type", keyTypeNames())
 	return cmd
+}
+
+func keyTypeNames() []string {
+	var names []string
+	for _, t := range algo.KeyTypes() {
+		names = append(names, t.String())
+	}
+	return names
 }
 
 func checkCreateKey(content authority.CreateKey) error {

@@ -31,6 +31,7 @@ func (s selection) matches(e logLine) bool {
 
 func (p *program) logList() *cobra.Command {
 	var s selection
+	results := []string{string(audit.Allowed), string(audit.Refused), string(audit.Failed)}
 	var cmd *cobra.Command
 	cmd = p.command("list", helpLogList, func(ctx context.Context, _ []string) error {
 		s.hasFrom = cmd.Flags().Changed("from")
@@ -41,7 +42,7 @@ func (p *program) logList() *cobra.Command {
 			return usage(msgLimit, s.limit)
 		}
 		if s.result != "" {
-			if err := oneOf("result", s.result, []string{string(audit.Allowed), string(audit.Refused), string(audit.Failed)}); err != nil {
+			if err := oneOf("result", s.result, results); err != nil {
 				return err
 			}
 		}
@@ -51,6 +52,8 @@ func (p *program) logList() *cobra.Command {
 	cmd.Flags().IntVar(&s.limit, "limit", 0, p.tr(flagLimit))
 	cmd.Flags().StringVar(&s.entry, "entry", "", p.tr(flagEntry))
 	cmd.Flags().StringVar(&s.result, "result", "", p.tr(flagResult))
+	complete(cmd, "entry", p.entryIDs)
+	offer(cmd, "result", results)
 	return cmd
 }
 

@@ -38,7 +38,7 @@ func (p *program) readLog(ctx context.Context, s selection, each func(logLine) e
 		r := &logReader{program: p, client: c}
 		err := r.read(ctx, s, each)
 		if r.begun && errors.Is(err, admin.ErrUnreachable) {
-			err = &fault{status: exitUnreachable, what: msgLogCut, args: []any{err}} // final: to begin again would repeat lines
+			err = &fault{status: exitUnreachable, what: msgLogCut, args: []any{err}, next: hintService} // final: to begin again would repeat lines
 		}
 		return struct{}{}, err
 	})
@@ -145,5 +145,5 @@ func parseLine(raw string, seq uint64) (logLine, bool) {
 }
 
 func badLog(seq uint64) error {
-	return &fault{status: exitUnexpected, what: msgBadLog, args: []any{seq}}
+	return &fault{status: exitUnexpected, what: msgBadLog, args: []any{seq}, next: hintStatus}
 }

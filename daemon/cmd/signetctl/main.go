@@ -1,3 +1,5 @@
+//go:build !man
+
 // Signetctl is the command line of signet's officers, auditors, operations
 // and callers. It speaks to signetd on its three sockets and needs neither
 // cgo nor a crypto module.

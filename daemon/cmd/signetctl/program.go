@@ -23,6 +23,7 @@ type program struct {
 	json               bool
 	timeout            time.Duration // zero: as long as the verb usually allows
 
+	path    string // the command as it is typed, once it has failed
 	subject string // entry or token that the verb is about
 	caller  bool   // the verb is a caller's: what officers look at is not for this account
 }
@@ -43,12 +44,13 @@ func newProgram(in io.Reader, out, err io.Writer, getenv func(string) string) *p
 func (p *program) run(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
+	p.path = cmd.CommandPath()
 	if ctx.Err() != nil {
-		err = &fault{status: exitUnexpected, what: msgInterrupted}
+		err = &fault{status: exitUnexpected, what: msgInterrupted, next: hintLog}
 	}
 	return p.fail(err)
 }
@@ -88,10 +90,17 @@ func (p *program) printJSONText(line string) error {
 // waiting shows on a terminal that an answer takes long. The function it
 // returns ends that.
 func (p *program) waiting() (stop func()) {
+	return p.during(func() string { return p.tr(msgWaiting) })
+}
+
+// during shows on a terminal what is going on, if it takes longer than a
+// second. The function it returns ends that; before, nothing else may be
+// written there.
+func (p *program) during(what func() string) (stop func()) {
 	if !screen.IsTerminal(p.err) {
 		return func() {}
 	}
-	return screen.Waiting(p.err, p.tr(msgWaiting))
+	return screen.Waiting(p.err, what)
 }
 
 // within bounds what a verb waits for, by --timeout where it is given.

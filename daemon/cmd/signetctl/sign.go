@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"math"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"signet/protocol"
 	"signet/protocol/algo"
@@ -17,270 +19,220 @@ import (
 
 // A signing is what one run of sign was asked for.
 type signing struct {
-	entry              string
-	file, digest, sm2E string // one of them
-	algorithm          string
-	context            protocol.Context
-	requestID          string
-	out                signatureOutput
+	entry     string
+	sources   sources
+	algorithm string
+	document  protocol.Context
+	docSM3    string
+	requestID string
+	deadline  time.Duration // zero: the daemon's own
+	out       signatureOutput
 }
 
 func (p *program) signCommand() *cobra.Command {
 	var s signing
-	cmd := p.command("sign ENTRY", helpSign, func(ctx context.Context, args []string) error {
+	cmd := p.command("sign ENTRY [FILE...]", helpSign, func(ctx context.Context, args []string) error {
 		s.entry, p.caller = args[0], true
-		return p.runSign(ctx, &s)
+		return p.runSign(ctx, &s, args[1:])
 	})
 	flags := cmd.Flags()
-	flags.StringVar(&s.file, "file", "", p.tr(flagFile))
-	flags.StringVar(&s.digest, "digest", "", p.tr(flagDigest))
-	flags.StringVar(&s.sm2E, "sm2-e", "", p.tr(flagSM2E))
+	s.sources.addFlags(p, flags)
+	flags.StringArrayVar(&s.sources.messages, "message", nil, p.tr(flagMessage))
 	flags.StringVar(&s.algorithm, "algorithm", "", p.tr(flagAlgorithm))
-	flags.StringVar(&s.context.Purpose, "purpose", "", p.tr(flagPurpose))
-	flags.StringVar(&s.context.DocId, "doc-id", "", p.tr(flagDocID))
-	flags.StringVar(&s.context.DocNo, "doc-no", "", p.tr(flagDocNo))
-	flags.StringVar(&s.context.DocTitle, "title", "", p.tr(flagDocTitle))
-	flags.StringVar(&s.context.UserId, "user-id", "", p.tr(flagUserID))
 	flags.StringVar(&s.requestID, "request-id", "", p.tr(flagRequestID))
-	flags.StringVarP(&s.out.path, "out", "o", "-", p.tr(flagOut))
+	flags.DurationVar(&s.deadline, "deadline", 0, p.tr(flagDeadline))
+	flags.StringVarP(&s.out.path, "out", "o", "", p.tr(flagOut))
 	flags.StringVar(&s.out.format, "format", "", p.tr(flagFormat))
 	flags.BoolVar(&s.out.force, "force", false, p.tr(flagForce))
+	s.addContextFlags(p, flags)
+	offer(cmd, "algorithm", algorithmNames())
+	offer(cmd, "format", signatureFormats)
 	return cmd
+}
+
+// addContextFlags adds what a policy may ask for and a log keeps.
+func (s *signing) addContextFlags(p *program, flags *pflag.FlagSet) {
+	flags.StringVar(&s.document.Purpose, "purpose", "", p.tr(flagPurpose))
+	flags.StringVar(&s.document.DocId, "doc-id", "", p.tr(flagDocID))
+	flags.StringVar(&s.document.DocNo, "doc-no", "", p.tr(flagDocNo))
+	flags.StringVar(&s.document.DocTitle, "doc-title", "", p.tr(flagDocTitle))
+	flags.StringVar(&s.docSM3, "doc-sm3", "", p.tr(flagDocSM3))
+	flags.Uint32Var(&s.document.Pages, "doc-pages", 0, p.tr(flagDocPages))
+	flags.StringVar(&s.document.UserId, "user-id", "", p.tr(flagUserID))
+	flags.StringVar(&s.document.UserName, "user-name", "", p.tr(flagUserName))
+	flags.StringVar(&s.document.Dept, "dept", "", p.tr(flagDept))
+	flags.StringVar(&s.document.ClientIp, "client-ip", "", p.tr(flagClientIP))
+	flags.StringVar(&s.document.ApprovalRef, "approval-ref", "", p.tr(flagApprovalRef))
 }
 
 // runSign does everything that can fail for want of a good command line, file
 // or directory before it asks: a use that is granted is recorded and counted.
-func (p *program) runSign(ctx context.Context, s *signing) error {
-	if err := s.check(); err != nil {
-		return err
-	}
-	if err := s.out.open(p); err != nil {
-		return err
-	}
-	defer s.out.discard()
-	ctx, cancel := p.within(ctx, signTimeout)
-	defer cancel()
-	c, err := p.dialSign(ctx)
+func (p *program) runSign(ctx context.Context, s *signing, arguments []string) error {
+	items, err := s.plan(arguments)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	return p.signOver(ctx, c, s)
+	if err := s.out.open(p, items); err != nil {
+		return err
+	}
+	defer discard(items)
+	terms, err := p.askTerms(ctx, s.entry, len(items))
+	if err != nil {
+		return err
+	}
+	a, err := s.chooseAlgorithm(terms, items)
+	if err != nil {
+		return err
+	}
+	if err := p.readItems(ctx, s, a, terms, items); err != nil {
+		return err
+	}
+	return p.signItems(ctx, s, a, terms, items)
 }
 
-func (p *program) signOver(ctx context.Context, c *client.Client, s *signing) error {
-	stop := p.waiting()
-	defer stop()
-	key, err := findKey(ctx, c, s.entry)
+// plan refuses a command line that no daemon need see.
+func (s *signing) plan(arguments []string) ([]*item, error) {
+	all, err := s.sources.list(arguments)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	a, err := s.chooseAlgorithm(key)
+	named, err := s.named()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	in, err := p.input(ctx, s, a, key)
-	if err != nil {
-		return err
-	}
-	signed, err := s.ask(ctx, c, a, in)
-	if err != nil {
-		return err
-	}
-	if err := s.verify(ctx, c, key, a, in, signed); err != nil {
-		return err
-	}
-	stop()
-	return p.release(s, a, in, signed)
-}
-
-// check refuses a command line that no daemon need see.
-func (s *signing) check() error {
-	given := 0
-	for _, value := range []string{s.file, s.digest, s.sm2E} {
-		if value != "" {
-			given++
+	items := make([]*item, len(all))
+	for i, source := range all {
+		items[i] = &item{source: source}
+		if named == 0 {
+			continue
+		}
+		if err := source.fits(named); err != nil {
+			return nil, err
 		}
 	}
-	if given != 1 {
-		return usage(msgOneInput)
+	if err := s.checkContext(len(items)); err != nil {
+		return nil, err
 	}
-	if _, err := unhex("sm2-e", s.sm2E); err != nil {
-		return err
+	return items, s.out.plan(items, s.sources.arguments)
+}
+
+func (s *signing) checkContext(items int) error {
+	if s.deadline < 0 || s.deadline > 0 && s.deadline < time.Millisecond || s.deadline.Milliseconds() > math.MaxUint32 {
+		return usage(msgDeadlineFlag, s.deadline)
 	}
-	if _, err := unhex("digest", s.digest); err != nil {
-		return err
+	if s.docSM3 == "" {
+		return nil
 	}
-	if _, err := s.named(); err != nil {
-		return err
+	hash, err := hex.DecodeString(s.docSM3)
+	switch {
+	case err != nil || len(hash) != 32:
+		return usage(msgDocSM3, s.docSM3)
+	case items > 1:
+		return usage(msgOneDocument, "doc-sm3", items)
 	}
-	return s.out.check()
+	s.document.DocSm3 = hash
+	return nil
 }
 
 // named is the algorithm of the command line, 0 if it names none. Only SM2
 // has an e.
 func (s *signing) named() (algo.Algorithm, error) {
-	if s.algorithm == "" {
-		if s.sm2E != "" {
-			return algo.SM2SM3, nil
-		}
-		return 0, nil
+	switch {
+	case s.algorithm != "":
+		return parseAlgorithm(s.algorithm)
+	case s.sources.e != "":
+		return algo.SM2SM3, nil
 	}
-	a, err := algo.Parse(s.algorithm)
+	return 0, nil
+}
+
+func parseAlgorithm(name string) (algo.Algorithm, error) {
+	a, err := algo.Parse(name)
 	if err != nil {
-		return 0, usage(msgChoice, "algorithm", s.algorithm, strings.Trim(fmt.Sprint(algo.All()), "[]"))
-	}
-	if s.sm2E != "" && a != algo.SM2SM3 {
-		return 0, usage(msgNotSM2, s.algorithm)
+		return 0, usage(msgChoice, "algorithm", name, strings.Join(algorithmNames(), " "))
 	}
 	return a, nil
 }
 
-// An entryKey is what the daemon tells a caller about an entry. Its public
-// key is zero if the entry is not listed for this account.
-type entryKey struct {
-	public     algo.PublicKey
-	algorithms []algo.Algorithm
-}
-
-func findKey(ctx context.Context, c *client.Client, entry string) (entryKey, error) {
-	list, err := c.ListEntries(ctx)
-	if err != nil {
-		return entryKey{}, err
+func algorithmNames() []string {
+	var names []string
+	for _, a := range algo.All() {
+		names = append(names, a.String())
 	}
-	for _, e := range list.Entries {
-		if e.Id != entry {
-			continue
-		}
-		public, err := algo.ParsePublicKey(e.PublicKey)
-		if err != nil {
-			return entryKey{}, fmt.Errorf("reading the public key of %s: %w", entry, err)
-		}
-		key := entryKey{public: public}
-		for _, a := range e.Algorithms {
-			key.algorithms = append(key.algorithms, algo.Algorithm(a))
-		}
-		return key, nil
-	}
-	return entryKey{}, nil
+	return names
 }
 
 // chooseAlgorithm takes the one that is named, or the entry's only one. Of
 // several none is better than the others for somebody who did not say.
-func (s *signing) chooseAlgorithm(key entryKey) (algo.Algorithm, error) {
-	named, err := s.named()
+func (s *signing) chooseAlgorithm(t terms, items []*item) (algo.Algorithm, error) {
+	a, err := s.named()
 	switch {
 	case err != nil:
 		return 0, err
-	case key.public.IsZero() && named == 0 && s.file != "":
+	case t.public.IsZero() && a == 0 && items[0].isDocument():
 		return algo.SM2SM3, nil // any will do: the daemon refuses the account first
-	case key.public.IsZero() && named == 0:
-		return 0, s.notListed()
-	case named != 0:
-		return named, nil
-	case len(key.algorithms) == 1:
-		return key.algorithms[0], nil
-	case len(key.algorithms) == 0:
+	case t.public.IsZero() && a == 0:
+		return 0, notListed(s.entry)
+	case t.public.IsZero():
+		return a, nil
+	case a == 0 && len(t.algorithms) == 0:
 		return 0, &fault{status: exitRefused, what: msgNoAlgorithm, args: []any{s.entry}, next: hintPolicyShow, nextArgs: []any{s.entry}}
+	case a == 0 && len(t.algorithms) > 1:
+		return 0, usage(msgWhichAlgorithm, s.entry, fmt.Sprint(t.algorithms))
+	case a == 0:
+		a = t.algorithms[0]
 	}
-	return 0, usage(msgWhichAlgorithm, s.entry, fmt.Sprint(key.algorithms))
+	if !a.Fits(t.public.Type()) {
+		return 0, usage(msgAlgorithmKey, a.String(), s.entry, t.public.Type().String())
+	}
+	return a, items[0].fits(a)
 }
 
-func (s *signing) notListed() error {
-	return &fault{status: exitNotFound, what: msgNotListed, args: []any{s.entry}, next: hintNotListed, nextArgs: []any{s.entry}}
+func notListed(entry string) *fault {
+	return &fault{status: exitNotFound, what: msgNotListed, args: []any{entry}, next: hintNotListed, nextArgs: []any{entry}}
 }
 
-// input is what is asked to be signed. If the entry is not listed for this
-// account, it is asked for all the same, so that the refusal is the daemon's
-// and stands in the log: by the digest or e that is given, or, since e needs
-// a public key, by the file itself as a message.
-func (p *program) input(ctx context.Context, s *signing, a algo.Algorithm, key entryKey) (*protocol.Input, error) {
-	switch {
-	case s.sm2E != "":
-		e, err := unhex("sm2-e", s.sm2E)
-		return &protocol.Input{Value: &protocol.Input_Sm2E{Sm2E: e}}, err
-	case s.digest != "":
-		digest, err := unhex("digest", s.digest)
-		return &protocol.Input{Value: &protocol.Input_Digest{Digest: digest}}, err
-	}
-	f, err := p.open(s.file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if key.public.IsZero() {
-		return s.wholeFile(interruptible{ctx, f})
-	}
-	in, err := client.InputFrom(a, key.public, interruptible{ctx, f})
-	var said *protocol.Error
-	switch {
-	case errors.Is(err, algo.ErrKey):
-		return nil, usage(msgAlgorithmKey, a.String(), s.entry, key.public.Type().String())
-	case err != nil && ctx.Err() == nil && !errors.As(err, &said):
-		return nil, usage(msgFileRead, s.file, plainest(err))
-	}
-	return in, err
-}
-
-// wholeFile is a file small enough to be a message.
-func (s *signing) wholeFile(f io.Reader) (*protocol.Input, error) {
-	text, err := io.ReadAll(io.LimitReader(f, protocol.MaxMessage+1))
-	if err != nil || len(text) == 0 || len(text) > protocol.MaxMessage {
-		return nil, s.notListed()
-	}
-	return &protocol.Input{Value: &protocol.Input_Message{Message: text}}, nil
-}
-
-func unhex(flag, value string) ([]byte, error) {
-	b, err := hex.DecodeString(value)
-	if err != nil {
-		return nil, usage(msgHex, flag, value)
-	}
-	return b, nil
-}
-
-// interruptible ends the reading of a large file with its context.
-type interruptible struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r interruptible) Read(b []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(b)
-}
-
-func (s *signing) ask(ctx context.Context, c *client.Client, a algo.Algorithm, in *protocol.Input) (*protocol.Signed, error) {
-	reply, err := c.Sign(ctx, &protocol.SignRequest{
-		Entry: s.entry, Algorithm: protocol.Algorithm(a), Form: protocol.SignForm_RAW,
-		Inputs: []*protocol.Input{in}, Context: &s.context, RequestId: s.requestID,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if refusal := reply.Results[0].GetError(); refusal != nil {
-		return nil, refusal
-	}
-	return reply.Results[0].GetSigned(), nil
-}
-
-// verify holds the signature against the entry's public key before anybody
-// sees it. An entry that was not listed before may be now.
-func (s *signing) verify(ctx context.Context, c *client.Client, key entryKey, a algo.Algorithm, in *protocol.Input, signed *protocol.Signed) error {
-	if key.public.IsZero() {
-		var err error
-		if key, err = findKey(ctx, c, s.entry); err != nil {
+// readItems computes what is asked to be signed. If the entry is not listed
+// for this account, it is asked for all the same, so that the refusal is the
+// daemon's and stands in the log: by the digest or e that is given, or, since
+// e needs a public key, by the document itself as a message.
+func (p *program) readItems(ctx context.Context, s *signing, a algo.Algorithm, t terms, items []*item) error {
+	h, stop := p.hash(len(items))
+	defer stop()
+	for _, it := range items {
+		source := it.source
+		if t.public.IsZero() && source.kind == ofFile {
+			source.kind = ofMessage
+		}
+		in, err := h.input(ctx, source, a, t.public)
+		var own *fault
+		switch {
+		case source.kind != it.kind && errors.As(err, &own) && own.what == msgMessageSize:
+			return notListed(s.entry) // too large to ask with
+		case err != nil:
 			return err
 		}
+		it.in = in
 	}
+	return nil
+}
+
+// verify holds a signature against the entry's public key before anybody sees
+// it. An entry that was not listed before may be now.
+func (r *round) verify(ctx context.Context, it *item, signed *protocol.Signed) error {
 	event := signed.GetReceipt().GetEvent()
-	if key.public.IsZero() {
-		return &fault{status: exitVerification, what: msgNoKeyToVerify, args: []any{s.entry, event}}
+	if r.terms.public.IsZero() {
+		t, err := termsOf(ctx, r.client, r.signing.entry, 1)
+		if err != nil {
+			return err
+		}
+		r.terms.public = t.public
 	}
-	if err := client.Verify(a, key.public, in, signed.Signature); err != nil {
-		return &fault{status: exitVerification, what: msgDoesNotVerify, args: []any{s.entry, event}, next: hintEvent, nextArgs: []any{event}}
+	if r.terms.public.IsZero() {
+		return &fault{status: exitVerification, what: msgNoKeyToVerify, args: []any{r.signing.entry, event}, next: hintEvent, nextArgs: []any{event}}
+	}
+	if err := client.Verify(r.algorithm, r.terms.public, it.in, signed.Signature); err != nil {
+		return &fault{status: exitVerification, what: msgDoesNotVerify, args: []any{r.signing.entry, event}, next: hintEvent, nextArgs: []any{event}}
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func TestFileIsSignedVerifiedAndWritten(t *testing.T) {
 	document := strings.Repeat("合同", 50_000)
 	file := writeFile(t, "contract.ofd", document)
 	out := file + ".sig"
-	a.ctl("", "sign", "contract", "--file", file, "--purpose", "contract", "--doc-no", "HT-7", "--doc-id", "9", "--title", "采购",
+	a.ctl("", "sign", "contract", "--file", file, "--purpose", "contract", "--doc-no", "HT-7", "--doc-id", "9", "--doc-title", "采购",
 		"--user-id", "zhang", "--request-id", "r1", "-o", out).want(t, exitOK, out, "SM2-SM3", "41", "42 events")
 	signature, err := os.ReadFile(out)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,12 @@ func (p *program) askStatus(ctx context.Context) (admin.Status, error) {
 }
 
 func (p *program) status() *cobra.Command {
-	return p.command("status", helpStatus, func(ctx context.Context, _ []string) error {
+	var every time.Duration
+	var cmd *cobra.Command
+	cmd = p.command("status", helpStatus, func(ctx context.Context, _ []string) error {
+		if cmd.Flags().Changed("watch") {
+			return p.watch(ctx, every)
+		}
 		s, err := p.askStatus(ctx)
 		if err != nil {
 			return err
@@ -26,6 +32,9 @@ func (p *program) status() *cobra.Command {
 		}
 		return p.showStatus(s)
 	})
+	cmd.Flags().DurationVar(&every, "watch", 0, p.tr(flagWatch))
+	cmd.Flags().Lookup("watch").NoOptDefVal = usualWatch.String()
+	return cmd
 }
 
 func (p *program) showStatus(s admin.Status) error {

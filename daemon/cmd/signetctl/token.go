@@ -66,18 +66,24 @@ func (p *program) tokenNote(t admin.Token) screen.Cell {
 }
 
 func (p *program) tokenStatus() *cobra.Command {
-	return p.command("status NAME", helpTokenStatus, func(ctx context.Context, args []string) error {
+	var mechanisms bool
+	cmd := p.command("status NAME", helpTokenStatus, func(ctx context.Context, args []string) error {
 		answer, err := p.askTokens(ctx)
 		if err != nil {
 			return err
 		}
 		for _, t := range answer.Tokens {
-			if t.Name == args[0] {
+			switch {
+			case t.Name == args[0] && mechanisms:
+				return p.tryMechanisms(ctx, t.Name)
+			case t.Name == args[0]:
 				return p.showToken(t)
 			}
 		}
 		return &fault{status: exitNotFound, what: msgNoSuchToken, args: []any{args[0]}, next: hintTokens}
 	})
+	cmd.Flags().BoolVar(&mechanisms, "mechanisms", false, p.tr(flagMechanisms))
+	return cmd
 }
 
 func (p *program) showToken(t admin.Token) error {

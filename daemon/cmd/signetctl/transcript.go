@@ -38,18 +38,18 @@ type step struct {
 // askTranscript shows the transcript that e names, if it hashes to that name.
 func (p *program) askTranscript(ctx context.Context, e admin.Entry) error {
 	if e.Transcript == "" {
-		return &fault{status: exitNotFound, what: msgNoTranscript, args: []any{e.ID}}
+		return &fault{status: exitNotFound, what: msgNoTranscript, args: []any{e.ID}, next: hintShow, nextArgs: []any{e.ID}}
 	}
 	content, err := p.content(ctx, e.Transcript)
 	if errors.Is(err, protocol.UnknownEntry) {
-		return &fault{status: exitNotFound, what: msgTranscriptLost, args: []any{e.ID, e.Transcript}}
+		return &fault{status: exitNotFound, what: msgTranscriptLost, args: []any{e.ID, e.Transcript}, next: hintStatus}
 	}
 	if err != nil {
 		return err
 	}
 	var t transcript
 	if json.Unmarshal([]byte(content), &t) != nil {
-		return &fault{status: exitUnexpected, what: msgTranscriptUnread, args: []any{e.ID}}
+		return &fault{status: exitUnexpected, what: msgTranscriptUnread, args: []any{e.ID}, next: hintShow, nextArgs: []any{e.ID}}
 	}
 	if p.json {
 		return p.printJSONText(content) // exact, for who hashes it

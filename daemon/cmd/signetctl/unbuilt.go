@@ -17,11 +17,11 @@ var unbuilt = []string{
 	"cert request", "cert import", "cert list", "cert crl",
 	"policy diff", "policy test",
 	"approval request", "approval list", "approval show", "approval grant", "approval deny", "approval revoke",
-	"stamp", "verify",
+	"stamp",
 	"log tail", "log proof", "log evidence", "log export", "log verify", "log replay", "log reanchor", "log rotate-key",
 	"act list", "act show", "act sign", "act submit",
 	"officer list", "officer change", "order import", "filing list", "filing export", "filing ack",
-	"backup", "restore", "metrics", "selftest",
+	"backup", "restore", "selftest",
 }
 
 func addUnbuilt(root *cobra.Command) {
@@ -38,7 +38,7 @@ func unbuiltCommand(name, path string) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Hidden: true, DisableFlagParsing: true,
 		RunE: func(*cobra.Command, []string) error {
-			return &fault{status: exitRefused, what: msgUnbuilt, args: []any{path}}
+			return &fault{status: exitRefused, what: msgUnbuilt, args: []any{path}, next: hintCommand}
 		},
 	}
 }

@@ -71,7 +71,7 @@ func (l *load) reach(answers int) error {
 	}
 }
 
-func (l *load) call(conn *client.Client) {
+func (l *load) call(conn *client.Conn) {
 	defer conn.Close()
 	for {
 		e := make([]byte, 32)

@@ -80,6 +80,8 @@ func loadConfig(path string) (firmwareconfig.Config, error) {
 func serve(config firmwareconfig.Config, diagnostics io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	tuneProcessors()
+	go tuneMemory(ctx)
 	journal := systemd.Open(diagnostics)
 	code := serveUntil(ctx, config, journal, diagnostics)
 	if err := journal.Close(); err != nil {

@@ -144,7 +144,7 @@ func openModules(config firmwareconfig.Config, changed func()) ([]hsm.Driver, er
 		if err == nil {
 			var d *pkcs11.Driver
 			if d, err = pkcs11.Open(c); err == nil {
-				drivers = append(drivers, d)
+				drivers = append(drivers, measured(d))
 				continue
 			}
 		}

@@ -62,7 +62,7 @@ func (t Time) MarshalText() ([]byte, error) {
 	if year := time.Time(t).UTC().Year(); year < 0 || year > 9999 {
 		return nil, fmt.Errorf("time of the year %d: want 0 to 9999", year)
 	}
-	return time.Time(t).UTC().AppendFormat(nil, timeLayout), nil
+	return time.Time(t).UTC().AppendFormat(make([]byte, 0, len(timeLayout)), timeLayout), nil
 }
 
 // UnmarshalText reads the one form and refuses every other.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -38,27 +40,63 @@ func (s *Store) Record(c *Commit) error {
 func (s *Store) commitLoop() {
 	runtime.LockOSThread()
 	defer close(s.finished)
+	var last time.Duration // what the last group took
 	for first := range s.queue {
-		s.commitGroup(s.drain(first))
+		group := s.gather(first, min(last, longestGather))
+		began := time.Now()
+		s.commitGroup(group)
+		last = time.Since(began)
 	}
 }
 
-// drain takes what waits, without waiting for more: under load the sync of
-// one group is the time in which the next one gathers.
-func (s *Store) drain(first *Commit) []*Commit {
+// longestGather bounds what a commit is held back for others.
+const longestGather = time.Millisecond
+
+// gather takes what waits and, while more is announced, what comes within
+// limit. A lone commit never waits. Under load the next group would otherwise
+// be only what came during the last sync: callers fall into two halves that
+// alternate, and each pays for its own sync.
+func (s *Store) gather(first *Commit, limit time.Duration) []*Commit {
 	group, events := []*Commit{first}, len(first.Events)
+	var late <-chan time.Time
 	for events < maxGroup {
-		select {
-		case c, open := <-s.queue:
-			if !open {
-				return group
-			}
-			group, events = append(group, c), events+len(c.Events)
-		default:
+		c, open := s.take(&late, limit)
+		if !open {
 			return group
 		}
+		group, events = append(group, c), events+len(c.Events)
 	}
 	return group
+}
+
+// take returns the next commit of a group, false if the group is complete. The
+// clock starts when there is first something to wait for.
+func (s *Store) take(late *<-chan time.Time, limit time.Duration) (*Commit, bool) {
+	select {
+	case c, open := <-s.queue:
+		return c, open
+	default:
+	}
+	if s.announced.Load() == 0 || limit == 0 {
+		return nil, false
+	}
+	if *late == nil {
+		*late = time.After(limit)
+	}
+	select {
+	case c, open := <-s.queue:
+		return c, open
+	case <-*late:
+		return nil, false
+	}
+}
+
+// Announce tells the committer that a commit is about to come, so that it may
+// wait for it a little. The function it returns takes that back; it is called
+// when the commit is handed over, or will not be.
+func (s *Store) Announce() (came func()) {
+	s.announced.Add(1)
+	return sync.OnceFunc(func() { s.announced.Add(-1) })
 }
 
 func (s *Store) commitGroup(group []*Commit) {
@@ -67,7 +105,9 @@ func (s *Store) commitGroup(group []*Commit) {
 			close(c.done)
 		}
 	}()
+	began := time.Now()
 	next, err := s.commitTx(group)
+	s.tellGroup(group, began, err)
 	if err != nil {
 		for _, c := range group {
 			c.err, c.Receipts = err, nil // of what is not durable there is no receipt

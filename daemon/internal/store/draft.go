@@ -9,6 +9,9 @@ import (
 	"signet/protocol/canonical"
 )
 
+// lineSize is room for the line of an ordinary use, in bytes.
+const lineSize = 1024
+
 // errEmpty is returned for a commit that says nothing.
 var errEmpty = errors.New("commit without events")
 
@@ -59,7 +62,7 @@ func (s *Store) number(h *head, c *Commit) ([][]byte, error) {
 			e.PrevAct = &last
 		}
 		var err error
-		if lines[i], err = e.AppendLine(nil); err != nil {
+		if lines[i], err = e.AppendLine(make([]byte, 0, lineSize)); err != nil {
 			return nil, err
 		}
 	}

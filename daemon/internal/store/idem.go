@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -44,12 +45,6 @@ type IdemItem struct {
 	Event   uint64 // its event, if Allowed
 	Index   int    // before the commit: index in Commit.Events plus one, 0 keeps Event
 }
-
-// shortKey keeps the map of a million requests small. The whole key stands in
-// the record, where a hit is checked.
-type shortKey [16]byte
-
-func short(key audit.Hash) shortKey { return shortKey(key[:16]) }
 
 const idemHead = 2*audit.HashSize + 8
 
@@ -110,36 +105,36 @@ func decodeIdem(data []byte) (*Idem, error) {
 
 // remember makes the record findable once it is durable.
 func (s *Store) remember(c *Commit) {
-	if c.Idem == nil {
-		return
+	if c.Idem != nil {
+		s.requests.add(c.Idem.Key, c.Events[0].Seq)
 	}
-	s.idemMu.Lock()
-	s.idem[short(c.Idem.Key)] = c.Events[0].Seq
-	s.idemMu.Unlock()
 }
 
 // Remembered returns the newest record of a request, nil if there is none.
-func (s *Store) Remembered(key audit.Hash) (*Idem, error) {
-	s.idemMu.RLock()
-	seq, ok := s.idem[short(key)]
-	s.idemMu.RUnlock()
-	if !ok {
+func (s *Store) Remembered(key audit.Hash) (newest *Idem, err error) {
+	seqs := s.requests.find(key)
+	if len(seqs) == 0 {
 		return nil, nil
 	}
-	var record *Idem
-	err := s.view(func(tx *bolt.Tx) error {
-		data := tx.Bucket(bucketIdem).Get(be64(seq))
-		if data == nil {
-			return nil // dropped between the look at the map and now
+	slices.Sort(seqs)
+	err = s.view(func(tx *bolt.Tx) error {
+		for _, seq := range slices.Backward(seqs) {
+			data := tx.Bucket(bucketIdem).Get(be64(seq))
+			if data == nil {
+				continue // dropped between the look at the table and now
+			}
+			record, err := decodeIdem(data)
+			if err != nil {
+				return err
+			}
+			if record.Key == key {
+				newest = record
+				return nil
+			}
 		}
-		var err error
-		record, err = decodeIdem(data)
-		return err
+		return nil
 	})
-	if err != nil || record == nil || record.Key != key {
-		return nil, err
-	}
-	return record, nil
+	return newest, err
 }
 
 // forgetOld drops a few of the oldest records that are past their time or
@@ -148,9 +143,9 @@ func (s *Store) forgetOld(tx *bolt.Tx, now time.Time) error {
 	const atOnce = 2048 // more than a group can add
 	b := tx.Bucket(bucketIdem)
 	c := b.Cursor()
-	excess := s.idemStored() - s.memory.count
+	excess := s.requests.len() - s.memory.count
 	var drop [][]byte
-	var dropped []shortKey
+	var dropped []audit.Hash
 	for key, data := c.First(); key != nil && len(drop) < atOnce; key, data = c.Next() {
 		r, err := decodeIdem(data)
 		if err != nil {
@@ -160,41 +155,30 @@ func (s *Store) forgetOld(tx *bolt.Tx, now time.Time) error {
 			break
 		}
 		drop = append(drop, append([]byte(nil), key...))
-		dropped = append(dropped, short(r.Key))
+		dropped = append(dropped, r.Key)
 	}
 	for i, key := range drop {
 		if err := b.Delete(key); err != nil {
 			return fmt.Errorf("dropping idempotency record: %w", err)
 		}
-		s.forget(dropped[i], binary.BigEndian.Uint64(key))
+		s.requests.remove(dropped[i], binary.BigEndian.Uint64(key))
 	}
 	return nil
 }
 
-// forget drops the map's entry if no newer record took its place. A crash
-// before the commit brings the record back at the next start: it is then
-// remembered a little longer than promised.
-func (s *Store) forget(key shortKey, seq uint64) {
-	s.idemMu.Lock()
-	defer s.idemMu.Unlock()
-	if s.idem[key] == seq {
-		delete(s.idem, key)
-	}
-}
-
-func (s *Store) idemStored() int {
-	s.idemMu.RLock()
-	defer s.idemMu.RUnlock()
-	return len(s.idem)
-}
-
 func (s *Store) loadIdem(tx *bolt.Tx) error {
-	return tx.Bucket(bucketIdem).ForEach(func(key, data []byte) error {
+	b := tx.Bucket(bucketIdem)
+	base := s.head.tree.Size()
+	if first, _ := b.Cursor().First(); first != nil {
+		base = binary.BigEndian.Uint64(first)
+	}
+	s.requests = newRequests(base)
+	return b.ForEach(func(key, data []byte) error {
 		r, err := decodeIdem(data)
 		if err != nil {
 			return err
 		}
-		s.idem[short(r.Key)] = binary.BigEndian.Uint64(key)
+		s.requests.add(r.Key, binary.BigEndian.Uint64(key))
 		return nil
 	})
 }

@@ -27,11 +27,14 @@ type Store struct {
 	memory    memory
 	now       func() time.Time
 	committed func(*Commit)
+	grouped   func(Group)
 	onPoison  func(error)
 
 	head     *head // the committer's alone
 	queue    chan *Commit
 	finished chan struct{} // closed when the committer is done
+
+	announced atomic.Int64 // commits that are about to come
 
 	closing sync.RWMutex // held for reading while a commit is handed over
 	closed  bool
@@ -40,8 +43,7 @@ type Store struct {
 	poison   atomic.Pointer[error]
 	recent   recent
 
-	idemMu sync.RWMutex
-	idem   map[shortKey]uint64 // request -> seq of its newest record
+	requests *requests // where the records of requests are
 }
 
 // A Position is how far the log has come.
@@ -59,6 +61,9 @@ type Options struct {
 	// Committed is called on the committer for each durable commit, before
 	// its submitter goes on: what it changes is seen by every later answer.
 	Committed func(*Commit)
+	// Grouped is called on the committer after each transaction, before the
+	// submitters go on: it must not wait for anything.
+	Grouped func(Group)
 	// Poisoned is called once, on the committer, when a sync has failed.
 	Poisoned func(error)
 	// MaxSize bounds the file in bytes; 0 means no bound.
@@ -89,8 +94,8 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("opening store: %w", err), db.Close())
 	}
 	s := &Store{
-		db: db, file: file, memory: o.memory(), now: o.Now, committed: o.Committed, onPoison: o.Poisoned,
-		queue: make(chan *Commit, maxGroup), finished: make(chan struct{}), idem: map[shortKey]uint64{},
+		db: db, file: file, memory: o.memory(), now: o.Now, committed: o.Committed, grouped: o.Grouped, onPoison: o.Poisoned,
+		queue: make(chan *Commit, maxGroup), finished: make(chan struct{}),
 	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, db.Close())

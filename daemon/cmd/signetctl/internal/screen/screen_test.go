@@ -181,6 +181,23 @@ func TestListWrapsAndNeverCuts(t *testing.T) {
 	}
 }
 
+func TestPathsKeepTheirEnds(t *testing.T) {
+	table := Table{Columns: []Column{{Heading: "file", Path: true}, {Heading: "event", Whole: true}}}
+	table.Row(Cell{Text: strings.Repeat("目录/", 60) + "合同.ofd.sig"}, Cell{Text: "41"})
+	var b strings.Builder
+	if err := table.Write(&b, Paint{}); err != nil {
+		t.Fatal(err)
+	}
+	if row := lines(t, b.String())[1]; !strings.HasPrefix(row, "…") || !strings.Contains(row, "录/合同.ofd.sig  41") {
+		t.Errorf("row is %q", row)
+	}
+	for columns := range 12 {
+		if got := CutPath("a目录/合同", columns); Width(got) > columns || columns == 10 && got != "a目录/合同" {
+			t.Errorf("CutPath at %d columns is %q", columns, got)
+		}
+	}
+}
+
 func TestColourIsOnlyWhereItIsWanted(t *testing.T) {
 	for _, test := range []struct {
 		paint Paint

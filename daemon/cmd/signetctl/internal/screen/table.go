@@ -12,10 +12,12 @@ type Cell struct {
 	Tone Tone
 }
 
-// A Column has a heading, and may be one whose cells are never cut.
+// A Column has a heading, and may be one whose cells are cut last, or one of
+// paths, whose beginnings are cut.
 type Column struct {
 	Heading string
 	Whole   bool
+	Path    bool
 }
 
 // A Table is rows under headings.
@@ -43,16 +45,20 @@ func (t *Table) Write(w io.Writer, p Paint) error {
 		headings[i] = Cell{c.Heading, Dim}
 	}
 	for _, row := range append([][]Cell{headings}, t.rows...) {
-		writeRow(&b, row, widths, p)
+		t.writeRow(&b, row, widths, p)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func writeRow(b *strings.Builder, row []Cell, widths []int, p Paint) {
+func (t *Table) writeRow(b *strings.Builder, row []Cell, widths []int, p Paint) {
 	var line strings.Builder
 	for i, cell := range row {
-		text := Cut(Clean(cell.Text), widths[i])
+		cut := Cut
+		if t.Columns[i].Path {
+			cut = CutPath
+		}
+		text := cut(Clean(cell.Text), widths[i])
 		line.WriteString(p.Text(cell.Tone, text))
 		line.WriteString(strings.Repeat(" ", widths[i]-Width(text)+gap))
 	}

@@ -73,6 +73,21 @@ func Cut(s string, columns int) string {
 	return s[:fitting(s, columns-1)] + ellipsis
 }
 
+// CutPath is Cut that keeps the end: of a path that is what tells.
+func CutPath(s string, columns int) string {
+	if Width(s) <= columns {
+		return s
+	}
+	if columns < 1 {
+		return ""
+	}
+	for Width(s) > columns-1 {
+		_, size := utf8.DecodeRuneInString(s)
+		s = s[size:]
+	}
+	return ellipsis + s
+}
+
 // Wrap breaks s into lines of at most that many columns (at least 2), at
 // blanks and beside wide characters, as Chinese is. Line ends in s
 // stay.
