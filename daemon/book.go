@@ -135,6 +135,13 @@ func (b *book) all() []*account {
 	return all
 }
 
+// close takes every entry out: nothing more leaves by this book.
+func (b *book) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.accounts)
+}
+
 // turn makes a durable change visible.
 func (b *book) turn(a *account) {
 	b.mu.Lock()

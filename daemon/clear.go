@@ -65,6 +65,11 @@ func (s *Server) letGoPoisoned() error {
 	if err := old.store.Close(); err != nil {
 		return fmt.Errorf("letting go of the store: %w", err)
 	}
+	// An answer may still wait for its reader under a permit of this book,
+	// which no act turns any more: it would outlast a suspension.
+	old.leaving.Lock()
+	defer old.leaving.Unlock()
+	old.book.close()
 	return nil
 }
 

@@ -163,6 +163,7 @@ func (c *conn) start(f protocol.Frame) bool {
 	if !c.server.admit(c.peer.UID) {
 		c.end(f.Call, cancel)
 		c.turnDown(f.Method, f.Call, c.server.busy(c.peer.UID))
+		c.settle() // as above
 		return true
 	}
 	c.calls.Add(1)

@@ -128,11 +128,17 @@ func TestRepeatedRequestGivesNothingWhileSuspended(t *testing.T) {
 // A peer that sends without reading cannot make the daemon hold answers for
 // him without bound: his next frame waits.
 func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
+	for name, method := range map[string]protocol.Method{"answered in line": protocol.MethodHealth, "busy": protocol.MethodSign} {
+		t.Run(name, func(t *testing.T) { sendWithoutReading(t, method) })
+	}
+}
+
+func sendWithoutReading(t *testing.T, method protocol.Method) {
 	r := startedRig(t)
 	conn := r.dial("sign", callerUID, clientsGID).(*net.UnixConn)
 	var burst []byte
 	for call := range uint64(20000) {
-		burst = protocol.AppendFrame(burst, protocol.KindRequest, protocol.MethodHealth, call, nil)
+		burst = protocol.AppendFrame(burst, protocol.KindRequest, method, call, nil)
 	}
 	conn.SetWriteDeadline(time.Now().Add(patience))
 	if _, err := conn.Write(burst); err == nil {

@@ -87,7 +87,7 @@ func (c *conn) send(batch []delivery) error {
 }
 
 func (c *conn) sendAll(batch []delivery) error {
-	if err := c.raw.SetWriteDeadline(time.Now().Add(c.server.limits.times.write)); err != nil {
+	if err := c.allowTime(); err != nil {
 		return err
 	}
 	raw, err := c.raw.SyscallConn()
@@ -98,7 +98,13 @@ func (c *conn) sendAll(batch []delivery) error {
 	var fault error
 	err = raw.Write(func(fd uintptr) (done bool) {
 		for len(m.rest) > 0 {
+			left := len(m.rest)
 			switch err := m.post(int(fd)); {
+			case err == nil && len(m.rest) < left:
+				// The time is for reading one answer, and one was read.
+				if fault = c.allowTime(); fault != nil {
+					return true
+				}
 			case err == nil || errors.Is(err, unix.EINTR):
 			case errors.Is(err, unix.EAGAIN):
 				return false // wait until the peer has read
@@ -110,6 +116,11 @@ func (c *conn) sendAll(batch []delivery) error {
 		return true
 	})
 	return errors.Join(fault, err)
+}
+
+// allowTime gives the peer the time that he may take over reading an answer.
+func (c *conn) allowTime() error {
+	return c.raw.SetWriteDeadline(time.Now().Add(c.server.limits.times.write))
 }
 
 // A mail is deliveries on their way into the socket.

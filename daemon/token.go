@@ -60,11 +60,27 @@ func (t *token) learn(took time.Duration) {
 		t.pace = took
 	}
 	t.pace += (took - t.pace) / 16
-	share := min(max(int(shareTime/t.pace), 1), shareMost)
+	t.setShare(min(max(int(shareTime/t.pace), 1), shareMost))
+}
+
+// setShare is called with mu held.
+func (t *token) setShare(share int) {
 	if share != t.share {
 		t.share = share
 		t.gate.resize(perSession * t.sessions * share)
 	}
+}
+
+// doubt makes the share one item again after a deadline: what is learnt of the
+// pace comes from signatures, and there may be none any more.
+func (t *token) doubt(err error) {
+	if hsm.ClassOf(err) != hsm.ClassDeadline {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pace = 0
+	t.setShare(1)
 }
 
 // A turn is the right to have some items signed by a token.
@@ -100,6 +116,7 @@ func (t turn) sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs []
 		s := &all[i]
 		t.counts.signed(a, s.Took, s.Err)
 		if s.Err != nil {
+			t.doubt(s.Err)
 			continue
 		}
 		t.learn(s.Took)

@@ -28,7 +28,7 @@ typedef struct {
 	ck_ulong input_len;
 	ck_ulong output_len;
 	ck_ulong code;          // of the function that failed
-	int in_sign;            // that function was C_Sign
+	ck_ulong in_sign;       // that function was C_Sign
 	unsigned char parameter[32];
 	unsigned char input[128];
 	unsigned char output[1024];
@@ -96,7 +96,7 @@ type answer struct {
 // order has one worker make the signatures. The error is why nothing was
 // asked of the module, or is not known to have been answered.
 func (t *token) order(ctx context.Context, orders []order) ([]answer, error) {
-	return pay(ctx, t, visit[[]answer]{limit: t.profile.Deadlines.Sign, orders: orders, do: func(ctx context.Context, s *session) ([]answer, error) {
+	return pay(ctx, t, visit[[]answer]{limit: t.profile.Deadlines.Sign * time.Duration(len(orders)), orders: orders, do: func(ctx context.Context, s *session) ([]answer, error) {
 		answers := make([]answer, len(orders))
 		for i := range orders {
 			answers[i] = s.fulfil(ctx, &orders[i])
@@ -108,13 +108,19 @@ func (t *token) order(ctx context.Context, orders []order) ([]answer, error) {
 // fulfil gives what a burst has made, or makes it now, with one more try where
 // that mends a fault.
 func (s *session) fulfil(ctx context.Context, o *order) answer {
+	if o.made.signature != nil {
+		s.pool.observe(nil)
+		return o.made
+	}
 	start, burst := time.Now(), o.made.took
 	first := o.made
+	if first.err != nil && ctx.Err() != nil {
+		s.pool.observe(first.err) // there will be no other try to tell of it
+	}
 	signature, err := task[[]byte]{do: func(s *session) ([]byte, error) {
-		if first.signature != nil || first.err != nil {
-			made := first
-			first = answer{}
-			return made.signature, made.err
+		if err := first.err; err != nil {
+			first.err = nil
+			return nil, err
 		}
 		return s.sign(o.key, o.m)
 	}}.perform(ctx, s)
@@ -201,6 +207,7 @@ func (s *session) burst(jobs []*job) error {
 	}
 	if done < n {
 		s.chosen[done].made.err = faultOf(&s.bench.orders[done], s.chosen[done].m)
+		s.stale = true // whoever asks next, it may be in the middle of something
 		return nil
 	}
 	s.bench.learn(n, took)
@@ -210,9 +217,10 @@ func (s *session) burst(jobs []*job) error {
 // choose puts on the bench what the next burst makes.
 func (s *session) choose(jobs []*job) {
 	s.chosen = s.chosen[:0]
+	most := s.bench.most()
 	for _, j := range jobs {
 		for i := range j.orders {
-			if n := len(s.chosen); n < burstMost && j.ctx.Err() == nil && s.prepare(&j.orders[i], n) {
+			if n := len(s.chosen); n < most && j.ctx.Err() == nil && s.prepare(&j.orders[i], n) {
 				s.chosen = append(s.chosen, &j.orders[i])
 			}
 		}

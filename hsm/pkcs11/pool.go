@@ -97,6 +97,7 @@ func (p *pool) serve(s *session, first *job) {
 		jobs[i] = nil // what the job holds is not the worker's to keep
 		p.run(s, j)
 	}
+	clear(s.chosen)
 }
 
 // run does one job. A session whose caller gave up is replaced: nobody knows

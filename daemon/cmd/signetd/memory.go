@@ -12,7 +12,8 @@ import (
 // per cent of the processor. It may leave more lying about, until the process
 // has memoryLimit of its own, or memoryRoom and half as much again as what
 // lives, where that is more: a limit that what lives reaches would have the
-// collector run without end.
+// collector run without end. Stacks come on top, since no collection frees
+// those of goroutines that wait.
 const (
 	heapPercent = 400
 	memoryLimit = 44 << 20 // bytes
@@ -26,11 +27,14 @@ func tuneMemory(ctx context.Context) {
 	debug.SetGCPercent(heapPercent)
 	look := time.NewTicker(memoryLook)
 	defer look.Stop()
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	sample := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/memory/classes/metadata/other:bytes"},
+	}
 	for {
 		metrics.Read(sample)
 		live := int64(sample[0].Value.Uint64())
-		debug.SetMemoryLimit(max(memoryLimit, memoryRoom+live+live/2))
+		besides := int64(sample[1].Value.Uint64() + sample[2].Value.Uint64())
+		debug.SetMemoryLimit(max(memoryLimit, memoryRoom+live+live/2) + besides)
 		select {
 		case <-look.C:
 		case <-ctx.Done():

@@ -40,17 +40,47 @@ func (s *Store) Record(c *Commit) error {
 func (s *Store) commitLoop() {
 	runtime.LockOSThread()
 	defer close(s.finished)
-	var last time.Duration // what the last group took
+	var p pace
 	for first := range s.queue {
-		group := s.gather(first, min(last, longestGather))
-		began := time.Now()
+		announced := s.announced.Load()
+		p.learn(time.Now())
+		group := s.gather(first, p.limit(announced))
 		s.commitGroup(group)
-		last = time.Since(began)
+		p.done(len(group), s.announced.Load() > 0)
 	}
 }
 
+// A pace is how fast commits come while there is always one on its way.
+type pace struct {
+	each    time.Duration // between two commits; 0: not known
+	began   time.Time     // of the last group
+	commits int           // in it; 0 if nothing was on its way when it ended
+}
+
+func (p *pace) learn(now time.Time) {
+	if p.commits > 0 {
+		each := now.Sub(p.began) / time.Duration(p.commits)
+		p.each += (each - p.each) / 8
+	}
+	p.began = now
+}
+
+func (p *pace) done(commits int, more bool) {
+	p.commits = 0
+	if more {
+		p.commits = commits
+	}
+}
+
+// limit is how long a commit may be held back for those that are announced: an
+// eighth of the time in which all of them will have come, which is what each
+// of them takes anyway.
+func (p *pace) limit(announced int64) time.Duration {
+	return min(p.each*time.Duration(announced)/4, longestGather)
+}
+
 // longestGather bounds what a commit is held back for others.
-const longestGather = time.Millisecond
+const longestGather = 5 * time.Millisecond
 
 // gather takes what waits and, while more is announced, what comes within
 // limit. A lone commit never waits. Under load the next group would otherwise
