@@ -9,14 +9,13 @@ import (
 
 // The heap of a daemon under load is a few MiB that live and much that does
 // not: by default the collector would run a dozen times a second, at several
-// per cent of the processor. It may leave more lying about, until the process
-// has memoryLimit of its own, or memoryRoom and half as much again as what
-// lives, where that is more: a limit that what lives reaches would have the
-// collector run without end. Stacks come on top, since no collection frees
-// those of goroutines that wait.
+// per cent of the processor. Here it runs when the process has memoryLimit of
+// its own, or memoryRoom and half as much again as what lives, where that is
+// more: a limit that what lives reaches would have it run without end. Stacks
+// come on top, since no collection frees those of goroutines that wait. So the
+// memory of the process is the same after a minute of load and after a month.
 const (
-	heapPercent = 400
-	memoryLimit = 44 << 20 // bytes
+	memoryLimit = 40 << 20 // bytes
 	memoryRoom  = 16 << 20
 	memoryLook  = time.Second
 )
@@ -24,7 +23,8 @@ const (
 // tuneMemory sets how much memory the collector may leave unused until ctx
 // ends.
 func tuneMemory(ctx context.Context) {
-	debug.SetGCPercent(heapPercent)
+	debug.SetMemoryLimit(memoryLimit)
+	debug.SetGCPercent(-1) // by the limit alone
 	look := time.NewTicker(memoryLook)
 	defer look.Stop()
 	sample := []metrics.Sample{
