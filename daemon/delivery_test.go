@@ -152,3 +152,21 @@ func sendWithoutReading(t *testing.T, method protocol.Method) {
 		}
 	}
 }
+
+// An answer can wait for its reader while the store is let go of and opened
+// anew. Acts turn only the new store's book then, so the old one's permits must
+// not go on.
+func TestPermitsEndWithTheirStore(t *testing.T) {
+	r := startedRig(t)
+	r.entry("p256", "EC-P256")
+	a := r.server.appliance()
+	p := &permit{a, "p256", a.book.find("p256").entry.Rev}
+	if !p.holds() {
+		t.Fatal("the entry is active and its permit does not hold")
+	}
+	r.server.enter(poisonedCondition(errors.New("the test says so")))
+	mustDo(t, r.server.letGoPoisoned())
+	if p.holds() {
+		t.Error("a permit of a store that was let go of holds")
+	}
+}
