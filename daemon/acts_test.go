@@ -321,3 +321,10 @@ func TestSecondCopyOfAnActInHandIsReplayed(t *testing.T) {
 		t.Errorf("%d keys on the token, %v, want 1", len(keys), err)
 	}
 }
+
+// An entry's id may be as long as a label of PKCS#11, and a label has a part of
+// the act's nonce as well.
+func TestKeyOfAnEntryWithTheLongestID(t *testing.T) {
+	r := startedRig(t)
+	r.entry(strings.Repeat("a", protocol.MaxEntryID), "EC-P256")
+}

@@ -56,8 +56,9 @@ func keyCreate(a *appliance, sub submission) (*procedure, error) {
 	}
 	c := &ceremony{appliance: a, sub: sub, driver: tok.driver, token: content.Token, title: content.Title}
 	// The nonce keeps the label apart from that of a ceremony for the same
-	// entry that a crash left without its act.
-	c.spec = hsm.Spec{Type: typ, Label: sub.act.Target + "." + sub.act.Nonce[:8]}
+	// entry that a crash left without its act. An id may be as long as a label.
+	id := sub.act.Target[:min(len(sub.act.Target), labelRoom)]
+	c.spec = hsm.Spec{Type: typ, Label: id + "." + sub.act.Nonce[:8]}
 	c.procedure = &procedure{prepare: c.make, change: c.change, undo: c.undo}
 	return c.procedure, nil
 }
@@ -116,6 +117,9 @@ func (c *ceremony) change() (store.Change, error) {
 	}
 	return store.Change{Entry: &e, Blobs: [][]byte{c.transcript}}, nil
 }
+
+// labelRoom is what a label of 64 bytes leaves for the entry's id.
+const labelRoom = 64 - len(".12345678")
 
 // undoTimeout bounds the destruction of a key that no act recorded.
 const undoTimeout = 30 * time.Second

@@ -121,7 +121,7 @@ func hsmError(err error) *protocol.Error {
 	}
 	switch hsm.ClassOf(err) {
 	case hsm.ClassPIN:
-		return protocol.NewError(protocol.PINLatched, "the token's PIN was refused and is latched: an administrator mends the credential and runs signetctl token clear-pin")
+		return protocol.NewError(protocol.PINLatched, "the token's PIN was refused and is latched: an administrator sees signetctl token status for what to do")
 	case hsm.ClassUnsupported:
 		return unsupportedByToken(err)
 	case hsm.ClassRequest:

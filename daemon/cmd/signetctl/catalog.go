@@ -640,7 +640,7 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.HSMUnavailable: {text{"the token is not available", "令牌不可用"}, hintDevices},
 	protocol.HSMFailed:      {text{"the crypto module failed", "密码设备执行失败"}, hintDevices},
 	protocol.BadSignature:   {text{"the crypto module gave a signature that does not verify; it was destroyed", "密码设备给出的签名验证不通过，已销毁"}, hintDevices},
-	protocol.PINLatched:     {text{"the token's PIN was refused and is not tried again", "令牌 PIN 被拒绝，不再尝试"}, text{"signetctl token list, mend the credential, then: signetctl token clear-pin NAME", "signetctl token list，改正凭据后执行：signetctl token clear-pin NAME"}},
+	protocol.PINLatched:     {text{"the token's PIN was refused and is not tried again", "令牌 PIN 被拒绝，不再尝试"}, text{"signetctl token status NAME, which says how to mend the credential (as an officer)", "signetctl token status NAME，其中说明如何改正凭据（由管理人员执行）"}},
 
 	protocol.StoreFull:     {text{"the store is full", "存储已满"}, hintStatus},
 	protocol.Poisoned:      {text{"nothing is signed: a sync of the store failed", "已停止签名：存储写入未能落盘"}, hintMode},
