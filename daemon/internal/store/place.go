@@ -13,7 +13,7 @@ var ErrMoved = errors.New("the store's file was removed or replaced while it is 
 // inPlace tells whether the path still names the file that is open. It is
 // asked after each commit and before anything of it is released.
 func (s *Store) inPlace() error {
-	now, err := os.Lstat(s.db.Path())
+	now, err := os.Lstat(s.path)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMoved, err)
 	}

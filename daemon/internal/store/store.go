@@ -20,6 +20,7 @@ import (
 // A Store is an open store. Its methods are safe for concurrent use.
 type Store struct {
 	db        *bolt.DB
+	path      string      // bbolt forgets its own when it is closed
 	file      os.FileInfo // of db when it was opened
 	appliance string
 	epoch     uint64
@@ -94,7 +95,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("opening store: %w", err), db.Close())
 	}
 	s := &Store{
-		db: db, file: file, memory: o.memory(), now: o.Now, committed: o.Committed, grouped: o.Grouped, onPoison: o.Poisoned,
+		db: db, path: path, file: file, memory: o.memory(), now: o.Now, committed: o.Committed, grouped: o.Grouped, onPoison: o.Poisoned,
 		queue: make(chan *Commit, maxGroup), finished: make(chan struct{}),
 	}
 	if err := s.load(); err != nil {

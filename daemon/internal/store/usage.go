@@ -18,7 +18,7 @@ type Usage struct {
 // Usage looks at the file. On a disk that hangs it waits.
 func (s *Store) Usage() (Usage, error) {
 	var file unix.Stat_t
-	if err := unix.Stat(s.db.Path(), &file); err != nil {
+	if err := unix.Stat(s.path, &file); err != nil {
 		return Usage{}, fmt.Errorf("looking at the store's file: %w", err)
 	}
 	u := Usage{File: file.Size, Held: file.Blocks * statBlock, Limit: s.limit()}
