@@ -89,10 +89,34 @@ type Driver interface {
 	// to try.
 	Generate(ctx context.Context, token string, spec Spec) (KeyRef, Transcript, error)
 
+	// Inspect describes the one key pair with that CKA_ID, which this appliance
+	// has not made: its origin is not witnessed. Attributes that a ceremony
+	// would refuse are noted in the transcript, no more. A key that cannot be
+	// used, or whose secret the token gives out, is an error, with the
+	// transcript up to there. Nothing on the token changes. Whether the key
+	// signs is for the caller to try.
+	Inspect(ctx context.Context, token string, id []byte) (FoundKey, Transcript, error)
+
 	// Destroy removes both halves of a key and proves that they are gone.
 	Destroy(ctx context.Context, key KeyRef) error
 
-	// Random returns n bytes of the token's random generator, 1 to MaxRandom.
+	// Data returns the values that PutData put on a token under a label. There
+	// is more than one after a crash between its two steps; which one counts is
+	// for the caller to say. None is no error: the token answered, with the
+	// user logged in, that it has none.
+	Data(ctx context.Context, token, label string) ([][]byte, error)
+
+	// PutData makes value, of 1 to MaxData bytes, the one under a label, which
+	// is as in a Spec. It creates the new one, reads it back, and then destroys
+	// those that were there before. So after an error the old value is on the
+	// token, or the new one, or both; and nothing was tried twice. One runs at
+	// a time on a token. The value is not secret: whoever has the PIN reads it.
+	PutData(ctx context.Context, token, label string, value []byte) error
+
+	// Random returns n bytes of the token's random generator, 1 to MaxRandom,
+	// as the token gave them. Whether they are random is for the caller to
+	// judge, over several calls: a generator that has failed may give good
+	// bytes, and the same ones each time.
 	Random(ctx context.Context, token string, n int) ([]byte, error)
 
 	// TryMechanisms finds out what a token does by having it sign
@@ -113,3 +137,7 @@ type Driver interface {
 
 // MaxRandom is the largest number of bytes that one call of Random returns.
 const MaxRandom = 4096
+
+// MaxData is the largest value of PutData, in bytes. Tokens of smart-card size
+// have little room.
+const MaxData = 512

@@ -23,7 +23,7 @@ const (
 	ClassUnavailable       // the token is not up: nothing was sent to it
 	ClassBusy              // the time ran out before a session was free: nothing was sent
 	ClassDeadline          // the time ran out inside the module: whether it signed is not known
-	ClassUnsupported       // the token or the profile lacks the mechanism, or has it not for keys of this size
+	ClassUnsupported       // the token or the profile lacks the mechanism, or has it not for keys of this size; or the token keeps no data objects
 )
 
 var classNames = [...]string{

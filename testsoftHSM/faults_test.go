@@ -273,7 +273,7 @@ func TestControlFileMistakesFailEveryCall(t *testing.T) {
 		"C_Sing=0x30", "c_sign=0x30", "C_Sign", "C_Sign=", "C_Sign=0", "C_Sign=0x", "C_Sign=-1", "C_Sign=0x30 ", " C_Sign=0x30",
 		"C_Sign=99999999999999999999999", "C_Sign=0x30*0", "C_Sign=0x30*", "C_Sign=0x30:1/0", "C_Sign=0x30:2/3", "C_Sign=0x30*1:1/2",
 		"C_Sign=Hang", "C_Sign=delay", "C_Sign=delay:", "C_Sign=delay:50", "C_Sign=delay:50min", "C_Sign=delay:-1s", "C_Sign=delay:3601s",
-		"C_GetFunctionList=0x30", "sign=", "sign=right", "sign=no-za", "sign=wrong:1/", "lie=", "lie=nothing", "lie=wrap*1",
+		"C_GetFunctionList=0x30", "sign=", "sign=right", "sign=no-za", "sign=wrong:1/", "random=", "random=good", "random=constant*1", "lie=", "lie=nothing", "lie=wrap*1",
 		"profile.=1", "profile.key_type=", "profile.key_type=x", "profile.ec_point=der", "profile.private_ec_point=1", "=", "=x",
 		"C_Sign=0x30\r", "pin.count=3", "x\ty",
 	} {
@@ -282,7 +282,7 @@ func TestControlFileMistakesFailEveryCall(t *testing.T) {
 		wantCKR(t, fmt.Sprintf("line %q", line), err, pkcs11.CKR_GENERAL_ERROR)
 	}
 	for _, lines := range [][]string{
-		{"C_Sign=0x30", "C_Sign=0x31"}, {"sign=wrong", "sign=truncated"}, {"profile.keygen=1", "profile.keygen=2"},
+		{"C_Sign=0x30", "C_Sign=0x31"}, {"sign=wrong", "sign=truncated"}, {"random=repeat", "random=repeat"}, {"profile.keygen=1", "profile.keygen=2"},
 	} {
 		k.Control(t, lines...)
 		_, err := d.GenerateRandom(d.s, 8)

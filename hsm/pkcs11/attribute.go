@@ -81,6 +81,7 @@ var attributeNames = map[uint]string{
 	p11.CKA_TOKEN:               "CKA_TOKEN",
 	p11.CKA_PRIVATE:             "CKA_PRIVATE",
 	p11.CKA_LABEL:               "CKA_LABEL",
+	p11.CKA_APPLICATION:         "CKA_APPLICATION",
 	p11.CKA_VALUE:               "CKA_VALUE",
 	p11.CKA_KEY_TYPE:            "CKA_KEY_TYPE",
 	p11.CKA_ID:                  "CKA_ID",

@@ -9,7 +9,6 @@ import (
 	p11 "github.com/miekg/pkcs11"
 
 	"signet/hsm"
-	"signet/protocol/algo"
 )
 
 // Generate implements hsm.Driver. It is never retried: after a device error
@@ -54,7 +53,8 @@ func checkSpec(spec hsm.Spec) error {
 // meanwhile gets no key, and run has the key removed.
 func (s *session) generate(spec hsm.Spec) (hsm.KeyRef, hsm.Transcript, error) {
 	t := s.pool.token
-	text := s.pool.preamble(spec)
+	text := s.pool.preamble()
+	text.KeyType, text.Label = spec.Type.String(), spec.Label
 	if !t.ceremony.TryLock() {
 		return hsm.KeyRef{}, text, errCeremony
 	}
@@ -64,30 +64,18 @@ func (s *session) generate(spec hsm.Spec) (hsm.KeyRef, hsm.Transcript, error) {
 		return hsm.KeyRef{}, text, err
 	}
 	defer rw.close()
-	c := ceremony{session: rw, spec: spec, text: &text}
+	c := ceremony{examination: examination{session: rw, text: &text, typ: spec.Type}, spec: spec}
 	ref, err := c.perform()
 	return ref, text, err
 }
 
 var errCeremony = refuse(hsm.ClassBusy, "another key ceremony or a trial is under way on this token")
 
-func (p *pool) preamble(spec hsm.Spec) hsm.Transcript {
-	info := p.slot.token
-	return hsm.Transcript{
-		Token: p.token.cfg.Name, Module: p.token.module.path, ModuleSHA256: p.token.module.sha256,
-		Manufacturer: trim(info.ManufacturerID), Model: trim(info.Model),
-		Serial: trim(info.SerialNumber), Firmware: version(info.FirmwareVersion),
-		Profile: p.token.profile.Name, KeyType: spec.Type.String(), Label: spec.Label,
-	}
-}
-
 // A ceremony makes one key pair and proves what it is.
 type ceremony struct {
-	*session
+	examination
 	spec hsm.Spec
-	text *hsm.Transcript
 	made making
-	pair pair
 }
 
 func (c *ceremony) perform() (hsm.KeyRef, error) {
@@ -106,36 +94,16 @@ func (c *ceremony) perform() (hsm.KeyRef, error) {
 // capable refuses, before anything is made, a key that the token says it
 // cannot make, or could not sign with.
 func (c *ceremony) capable() error {
-	typ := c.spec.Type
-	mechanism, _, _, err := c.pool.token.kind(typ)
+	mechanism, _, _, err := c.pool.token.kind(c.typ)
 	if err != nil {
 		return err
 	}
-	if err := c.pool.lacks(mechanism, p11.CKF_GENERATE_KEY_PAIR, typ); err != nil {
+	if err := c.pool.lacks(mechanism, p11.CKF_GENERATE_KEY_PAIR, c.typ); err != nil {
 		c.text.Add("mechanism listed", err.Error(), hsm.Broken)
 		return err
 	}
 	c.text.Add("mechanism listed", mechanismName(mechanism), hsm.Held)
-	var without []error
-	for _, a := range algo.For(typ) {
-		if err := c.signs(a); err != nil {
-			without = append(without, err)
-			c.text.Add(a.String()+" listed", err.Error(), hsm.Noted)
-		}
-	}
-	if len(without) == len(algo.For(typ)) {
-		return fmt.Errorf("a key of type %v could not sign: %w", typ, without[0])
-	}
-	return nil
-}
-
-// signs tells whether the token lists what signs with a.
-func (c *ceremony) signs(a algo.Algorithm) error {
-	mechanism, err := c.pool.token.signMechanism(a)
-	if err != nil {
-		return err
-	}
-	return c.pool.lacks(mechanism, p11.CKF_SIGN, c.spec.Type)
+	return c.ableToSign()
 }
 
 // chooseID draws the CKA_ID from the token if none was asked for.
@@ -216,11 +184,8 @@ func (c *ceremony) takeBack(cause error) error {
 // be the very thing that the token got wrong.
 func (c *ceremony) destroyMade() error {
 	for _, object := range []p11.ObjectHandle{c.pair.private, c.pair.public} {
-		if err := c.lib.DestroyObject(c.handle, object); err != nil {
-			return called("C_DestroyObject", err)
-		}
-		if _, err := c.bytes(object, p11.CKA_CLASS); !hasCode(err, p11.CKR_OBJECT_HANDLE_INVALID) {
-			return refuse(hsm.ClassAnswer, "C_DestroyObject said yes, and the object can still be read")
+		if err := c.destroyObject(object); err != nil {
+			return err
 		}
 	}
 	return c.remove(c.spec.ID)

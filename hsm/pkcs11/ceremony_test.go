@@ -2,8 +2,11 @@ package pkcs11_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +94,31 @@ func TestCeremonyProvesWhatTheKeyIs(t *testing.T) {
 	}
 	if n := r.keysLeft(); n != 10 {
 		t.Errorf("%d key objects: want 5 pairs and no wrapping key", n)
+	}
+}
+
+// Who reads it wants to know which library answered, pinned or not.
+func TestTranscriptNamesTheModule(t *testing.T) {
+	r := newRig(t, 1)
+	library, err := os.ReadFile(r.config.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(library))
+	for _, pin := range []string{"", strings.ToUpper(sum)} {
+		r.config.SHA256 = pin
+		d := r.up()
+		_, text, err := d.Generate(r.context(), "seals", hsm.Spec{Type: algo.KeyP256, Label: "k" + pin[:min(len(pin), 1)]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text.Module != r.config.Path || text.ModuleSHA256 != sum || text.ModulePinned != (pin != "") ||
+			text.Manufacturer != "SoftHSM project" || text.Model != "SoftHSM v2" || text.Firmware != "2.6" || text.Profile != "shim" {
+			t.Errorf("sha256 %q configured: transcript %+v", pin, text)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -291,14 +319,32 @@ func TestFaultDuringTheCeremony(t *testing.T) {
 	}
 }
 
+// A token that says yes and keeps the key is found out.
+func TestKeyThatIsNotDestroyedAsTheTokenSays(t *testing.T) {
+	r := newRig(t, 1)
+	d := r.up()
+	ref := r.key(d, algo.KeyP256)
+	r.token.Control(t, "lie=destroy")
+	if err := d.Destroy(r.context(), ref); hsm.ClassOf(err) != hsm.ClassAnswer {
+		t.Errorf("Destroy: %v, want class answer", err)
+	}
+	r.token.Control(t, "lie=destroy", "lie=not_local")
+	_, text, err := d.Generate(r.context(), "seals", hsm.Spec{Type: algo.KeyP256, Label: "k"})
+	if err == nil || !strings.Contains(err.Error(), "STILL ON THE TOKEN") || step(text, "key destroyed").Result != hsm.Broken {
+		t.Errorf("ceremony: %v, %+v", err, step(text, "key destroyed"))
+	}
+}
+
 // Nobody waits for the key any more, so it must not stay.
 func TestAbandonedCeremonyLeavesNoKey(t *testing.T) {
 	r := newRig(t, 1)
 	d := r.up()
 	r.token.Control(t, "C_GenerateKeyPair=hang")
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
-	if _, _, err := d.Generate(ctx, "seals", hsm.Spec{Type: algo.KeySM2, Label: "k"}); hsm.ClassOf(err) != hsm.ClassDeadline {
+	err := r.abandon(func(ctx context.Context) error {
+		_, _, err := d.Generate(ctx, "seals", hsm.Spec{Type: algo.KeySM2, Label: "k"})
+		return err
+	})
+	if hsm.ClassOf(err) != hsm.ClassDeadline {
 		t.Errorf("Generate: %v, want class deadline", err)
 	}
 	r.token.Control(t)
@@ -321,7 +367,7 @@ func TestOneCeremonyAtATime(t *testing.T) {
 		first <- err
 	}()
 	for end := time.Now().Add(patience); ; {
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), shortly)
 		_, _, err := d.Generate(ctx, "seals", hsm.Spec{Type: algo.KeySM2, Label: "b"})
 		cancel()
 		if hsm.ClassOf(err) == hsm.ClassBusy {

@@ -2,10 +2,10 @@ package pkcs11_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"testing"
-	"time"
 
 	"signet/hsm"
 	"signet/hsm/pkcs11"
@@ -17,6 +17,7 @@ const childEnv = "SIGNET_TEST_CHILD"
 
 var children = map[string]func() error{
 	"login":    childLogin,
+	"data":     childData,
 	"crypto11": childCrypto11,
 }
 
@@ -54,17 +55,23 @@ func (r *rig) crash(name string) {
 
 // childLogin logs in, if the module lets it live.
 func childLogin() error {
-	changed := make(chan struct{}, 16)
-	d, err := pkcs11.Open(pkcs11.Config{
-		Name: "m", Path: os.Getenv("CHILD_SHIM"), LatchDir: os.Getenv("CHILD_LATCH"),
-		Profile: hsm.Profile{Name: "shim", Deadlines: hsm.Deadlines{Sign: time.Second, Login: time.Second, KeyGen: time.Second}},
-		Tokens: []pkcs11.Token{{Name: "seals", URI: hsm.URI{Token: os.Getenv("CHILD_TOKEN")},
-			PIN: pinOf(os.Getenv("CHILD_PIN")), Sessions: 1}},
-		Changed: func() { changed <- struct{}{} },
-	})
+	d, err := openChild()
 	if err != nil {
 		return err
 	}
-	<-changed
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := d.Random(ctx, "seals", 1); err != nil { // waits for the first connect
+		return err
+	}
 	return d.Close()
+}
+
+func openChild() (*pkcs11.Driver, error) {
+	return pkcs11.Open(pkcs11.Config{
+		Name: "m", Path: os.Getenv("CHILD_SHIM"), LatchDir: os.Getenv("CHILD_LATCH"),
+		Profile: hsm.Profile{Name: "shim", Deadlines: hsm.Deadlines{Sign: patience, Login: patience, KeyGen: patience}},
+		Tokens: []pkcs11.Token{{Name: "seals", URI: hsm.URI{Token: os.Getenv("CHILD_TOKEN")},
+			PIN: pinOf(os.Getenv("CHILD_PIN")), Sessions: 1}},
+	})
 }

@@ -71,3 +71,14 @@ func (s *session) remove(id []byte) error {
 	}
 	return nil
 }
+
+// destroyObject destroys one object and proves that it is gone.
+func (s *session) destroyObject(object p11.ObjectHandle) error {
+	if err := s.lib.DestroyObject(s.handle, object); err != nil {
+		return called("C_DestroyObject", err)
+	}
+	if _, err := s.bytes(object, p11.CKA_CLASS); !hasCode(err, p11.CKR_OBJECT_HANDLE_INVALID) {
+		return refuse(hsm.ClassAnswer, "C_DestroyObject said yes, and the object can still be read")
+	}
+	return nil
+}

@@ -311,18 +311,3 @@ func TestProfileThatDoesNotFitIsNoticed(t *testing.T) {
 		})
 	}
 }
-
-func TestRandomIsBoundedAndOfThatLength(t *testing.T) {
-	r := newRig(t, 1)
-	d := r.up()
-	for _, n := range []int{1, 32, hsm.MaxRandom} {
-		if b, err := d.Random(r.context(), "seals", n); err != nil || len(b) != n {
-			t.Errorf("Random(%d) = %d bytes, %v", n, len(b), err)
-		}
-	}
-	for _, n := range []int{-1, 0, hsm.MaxRandom + 1} {
-		if _, err := d.Random(r.context(), "seals", n); hsm.ClassOf(err) != hsm.ClassRequest {
-			t.Errorf("Random(%d): %v, want class request", n, err)
-		}
-	}
-}

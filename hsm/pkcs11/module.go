@@ -20,7 +20,7 @@ import (
 // and never unloaded: vendors' destructors crash.
 type module struct {
 	path   string
-	sha256 string // lower-case hex, "" for any file
+	sha256 string // wanted, lower-case hex; "" for any file
 	env    map[string]string
 
 	// calls is held for reading by whoever is inside the library, so that
@@ -32,6 +32,7 @@ type module struct {
 	mu    sync.Mutex     // guards the rest, and is held while loading
 	ctx   *p11.Ctx       // nil until loaded, then fixed
 	list  unsafe.Pointer // CK_FUNCTION_LIST; the same
+	sum   string         // SHA-256 of the file, lower-case hex; the same
 	owned bool           // we initialised it, so we finalise it
 	ready bool           // it is initialised
 	users int            // connections that exist or are being made
@@ -83,7 +84,8 @@ func (m *module) load() error {
 	if m.ctx != nil {
 		return nil
 	}
-	if err := m.verifyHash(); err != nil {
+	sum, err := m.hash()
+	if err != nil {
 		return err
 	}
 	for name, value := range m.env {
@@ -99,27 +101,27 @@ func (m *module) load() error {
 	if ctx == nil {
 		return refuse(hsm.ClassUnavailable, "loading module %s: the library refuses it", m.path)
 	}
-	m.ctx, m.list = ctx, list
+	m.ctx, m.list, m.sum = ctx, list, sum
 	return nil
 }
 
-func (m *module) verifyHash() error {
+// hash returns the SHA-256 of the file, which transcripts name, if it is the
+// one wanted.
+func (m *module) hash() (string, error) {
 	f, err := os.Open(m.path)
 	if err != nil {
-		return refuse(hsm.ClassUnavailable, "opening module: %w", err)
+		return "", refuse(hsm.ClassUnavailable, "opening module: %w", err)
 	}
 	defer f.Close()
-	if m.sha256 == "" {
-		return nil
-	}
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return refuse(hsm.ClassUnavailable, "reading module: %w", err)
+		return "", refuse(hsm.ClassUnavailable, "reading module: %w", err)
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != m.sha256 {
-		return refuse(hsm.ClassUnavailable, "module %s has sha256 %s: the configuration wants %s", m.path, got, m.sha256)
+	got := hex.EncodeToString(h.Sum(nil))
+	if m.sha256 != "" && got != m.sha256 {
+		return "", refuse(hsm.ClassUnavailable, "module %s has sha256 %s: the configuration wants %s", m.path, got, m.sha256)
 	}
-	return nil
+	return got, nil
 }
 
 // start initialises the library. Where another user of this process did so

@@ -69,8 +69,8 @@ func (c *ceremony) prove() (hsm.KeyRef, error) {
 // readPublic reads the key from the public half.
 func (c *ceremony) readPublic() (algo.PublicKey, error) {
 	public, err := c.publicKey(c.pair.public)
-	if err == nil && public.Type() != c.spec.Type {
-		err = refuse(hsm.ClassMismatch, "the token made a key of type %v: want %v", public.Type(), c.spec.Type)
+	if err == nil && public.Type() != c.typ {
+		err = refuse(hsm.ClassMismatch, "the token made a key of type %v: want %v", public.Type(), c.typ)
 	}
 	if err != nil {
 		c.text.Add("public key", err.Error(), hsm.Broken)
@@ -143,49 +143,4 @@ func (c *ceremony) readFlag(d demand) error {
 	}
 	c.text.Add(step, fmt.Sprint(got), hsm.Held)
 	return nil
-}
-
-// readNotes records what is good to know and not required, and refuses a key
-// that would want the PIN for each signature.
-func (c *ceremony) readNotes() error {
-	for _, attribute := range []uint{p11.CKA_KEY_TYPE, p11.CKA_KEY_GEN_MECHANISM} {
-		if v, err := c.number(c.pair.private, attribute); err == nil {
-			c.text.Add(attributeName(attribute)+" of the private key", fmt.Sprintf("0x%X", v), hsm.Noted)
-		}
-	}
-	for _, attribute := range []uint{p11.CKA_COPYABLE, p11.CKA_WRAP_WITH_TRUSTED} {
-		if v, err := c.flag(c.pair.private, attribute); err == nil {
-			c.text.Add(attributeName(attribute)+" of the private key", fmt.Sprint(v), hsm.Noted)
-		}
-	}
-	always, err := c.flag(c.pair.private, p11.CKA_ALWAYS_AUTHENTICATE)
-	if err == nil && always {
-		c.text.Add("CKA_ALWAYS_AUTHENTICATE of the private key", "true", hsm.Broken)
-		return refuse(hsm.ClassMismatch, "CKA_ALWAYS_AUTHENTICATE of the private key is true: want false")
-	}
-	return nil
-}
-
-// secretRefused asks for the secret itself. The bytes, should there be any,
-// are neither shown nor kept.
-func (c *ceremony) secretRefused() error {
-	attribute := uint(p11.CKA_VALUE)
-	switch c.spec.Type {
-	case algo.KeyRSA2048, algo.KeyRSA3072, algo.KeyRSA4096:
-		attribute = p11.CKA_PRIVATE_EXPONENT
-	}
-	step := attributeName(attribute) + " is refused"
-	v, err := c.bytes(c.pair.private, attribute)
-	switch {
-	case notTold(err): // a token that has no such attribute has nothing to tell
-		c.text.Add(step, err.Error(), hsm.Held)
-		return nil
-	case err != nil:
-		c.text.Add(step, err.Error(), hsm.Broken)
-		return fmt.Errorf("%s was asked for and not refused for being sensitive: %w", attributeName(attribute), err)
-	}
-	got := fmt.Sprintf("the token gave %d bytes", len(v))
-	clear(v)
-	c.text.Add(step, got, hsm.Broken)
-	return refuse(hsm.ClassMismatch, "%s of the private key can be read: %s", attributeName(attribute), got)
 }

@@ -16,8 +16,14 @@ import (
 	testsofthsm "signet/testsoftHSM"
 )
 
-// patience bounds every wait of these tests. It is reached only by a fault.
-const patience = 10 * time.Second
+// patience bounds every wait of these tests, and what the profile gives a
+// signature, which Close waits for. It is reached only by a fault, however slow
+// the machine is.
+const patience = 60 * time.Second
+
+// shortly is the deadline of a caller who is not to be served in time. Where a
+// test needs him to have been taken up, it tries with longer ones: abandon.
+const shortly = 100 * time.Millisecond
 
 // shimProfile says what the SM2 shim is by default.
 const shimProfile = `
@@ -27,7 +33,7 @@ key_type = 0x80000004
 keygen = 0x80008001
 sign_raw_e = 0x80008105
 [deadlines]
-sign = "5s"
+sign = "60s"
 [sources]
 sm2.key_type = "testsoftHSM/shim"
 sm2.keygen = "testsoftHSM/shim"
@@ -155,6 +161,22 @@ func (r *rig) context() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	r.Cleanup(cancel)
 	return ctx
+}
+
+// abandon calls with ever longer deadlines until the module has been asked,
+// and returns the error of that call. The module has to hang.
+func (r *rig) abandon(call func(context.Context) error) error {
+	r.Helper()
+	for deadline := shortly; deadline < patience; deadline *= 2 {
+		ctx, cancel := context.WithTimeout(context.Background(), deadline)
+		err := call(ctx)
+		cancel()
+		if hsm.ClassOf(err) != hsm.ClassBusy {
+			return err
+		}
+	}
+	r.Fatalf("no worker has taken the call after %v", patience)
+	return nil
 }
 
 // key makes a key of that type.

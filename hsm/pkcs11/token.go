@@ -26,6 +26,7 @@ type token struct {
 
 	clear    chan chan error // from ClearPIN to the supervisor
 	ceremony sync.Mutex      // held by the one ceremony or trial that may run; only ever tried
+	writing  sync.Mutex      // held by the one PutData that may run; only ever tried
 	login    sync.Mutex      // held during a login, and guards the anchors: two at once could cost two tries of the PIN
 	hung     atomic.Int32    // calls that the module has held for longer than their deadline
 

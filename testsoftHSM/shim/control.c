@@ -148,6 +148,14 @@ bool control_lies(enum lie lie)
 	return lies;
 }
 
+enum randomness control_random(void)
+{
+	pthread_mutex_lock(&lock);
+	enum randomness random = settings.random;
+	pthread_mutex_unlock(&lock);
+	return random;
+}
+
 struct profile control_profile(void)
 {
 	pthread_mutex_lock(&lock);

@@ -34,6 +34,9 @@ struct fault {
 	unsigned long read;  /* which reading of the file it comes from */
 };
 
+/* What C_GenerateRandom gives: the good bytes of SoftHSM2, or what a broken generator would. */
+enum randomness { RANDOM_GOOD, RANDOM_CONSTANT, RANDOM_REPEAT, RANDOM_BIASED };
+
 enum spoil { SPOIL_NONE, SPOIL_WRONG, SPOIL_MALFORMED_DER, SPOIL_TRUNCATED, SPOIL_ECDSA };
 
 /* Lies about attributes come first: lies.c has a row for each of them. */
@@ -56,7 +59,11 @@ enum lie {
 	LIE_SET,
 	LIE_CREATE,
 	LIE_DERIVE,
-	LIE_TOKEN_KEYS, /* C_GenerateKeyPair ignores CKA_TOKEN: what it makes stays */
+	LIE_TOKEN_KEYS,  /* C_GenerateKeyPair ignores CKA_TOKEN: what it makes stays */
+	LIE_DATA_VALUE,  /* CKA_VALUE of a data object is read with a bit flipped */
+	LIE_DATA_PUBLIC, /* C_CreateObject makes data objects that need no login */
+	LIE_DATA_HIDDEN, /* C_FindObjects finds nothing by CKA_APPLICATION */
+	LIE_DESTROY,     /* C_DestroyObject says yes and does nothing */
 	LIE_COUNT
 };
 
@@ -108,6 +115,7 @@ void control_wait_change(unsigned long since);
 enum spoil control_spoil(void);
 
 bool control_lies(enum lie lie);
+enum randomness control_random(void);
 struct profile control_profile(void);
 
 /* control_quirk returns what is odd about a mechanism; nothing is a zero. */

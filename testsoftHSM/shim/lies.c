@@ -124,9 +124,21 @@ static CK_RV answer_one(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, const struct ob
 	return answer_sm2(s, o, what->half, a);
 }
 
+/* data_value reads a data object, and its value wrong. */
+static CK_RV data_value(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *t, CK_ULONG n)
+{
+	CK_RV rv = backend->C_GetAttributeValue(s, o, t, n);
+	const CK_ATTRIBUTE *value = find_attribute(t, n, CKA_VALUE);
+	if (rv == CKR_OK && value != NULL && value->pValue != NULL && value->ulValueLen > 0)
+		*(CK_BYTE *)value->pValue ^= 1;
+	return rv;
+}
+
 CK_RV sm2_GetAttributeValue(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *t, CK_ULONG n)
 {
 	struct object what;
+	if (control_lies(LIE_DATA_VALUE) && object_look(s, o, &what) == CKR_OK && what.class == CKO_DATA)
+		return data_value(s, o, t, n);
 	if (t == NULL || object_look(s, o, &what) != CKR_OK ||
 	    (what.half == SM2_NEITHER && what.class != CKO_PRIVATE_KEY))
 		return backend->C_GetAttributeValue(s, o, t, n);

@@ -28,6 +28,7 @@ static void build_lists(void)
 	layer_two.C_GetMechanismList = sm2_GetMechanismList;
 	layer_two.C_GetMechanismInfo = sm2_GetMechanismInfo;
 	layer_two.C_CreateObject = sm2_CreateObject;
+	layer_two.C_DestroyObject = sm2_DestroyObject;
 	layer_two.C_CopyObject = sm2_CopyObject;
 	layer_two.C_GetAttributeValue = sm2_GetAttributeValue;
 	layer_two.C_SetAttributeValue = sm2_SetAttributeValue;
@@ -39,6 +40,7 @@ static void build_lists(void)
 	layer_two.C_GenerateKeyPair = sm2_GenerateKeyPair;
 	layer_two.C_WrapKey = sm2_WrapKey;
 	layer_two.C_DeriveKey = sm2_DeriveKey;
+	layer_two.C_GenerateRandom = sm2_GenerateRandom;
 
 	layer_one = layer_two;
 	faults_install(&layer_one);

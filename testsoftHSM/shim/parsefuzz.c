@@ -13,6 +13,7 @@ static const char *const seeds[] = {
 	"sign=wrong:1/100\nlie=extractable\nlie=wrap\n",  "sign=malformed-der*2\nC_Sign=224\n",
 	"profile.key_type=3\nprofile.keygen=0xC0010300\nprofile.sign_raw=none\n",
 	"profile.ec_point=xy\nprofile.private_ec_point=yes\nprofile.sign_der=0x80008000\n",
+	"random=constant\nlie=data_value\n", "random=repeat\nC_CreateObject=0x31*1\n",
 	"C_Sign=delay:99999999999999999999s\n",           "=\n==\n*\n:1/\n",
 };
 

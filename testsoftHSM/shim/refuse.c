@@ -1,7 +1,8 @@
 /*
  * Ways to copy, change or export an SM2 key. SoftHSM2 would allow them, since
  * the backing object can be read; a vendor's module does not. Each has a lie
- * that lets the call through, to see who notices.
+ * that lets the call through, to see who notices. Beside them the lies about
+ * making and destroying objects of other kinds.
  */
 #include "control.h"
 #include "object.h"
@@ -29,10 +30,36 @@ static CK_RV create_as_ec(CK_SESSION_HANDLE s, CK_ATTRIBUTE *t, CK_ULONG n, CK_O
 	return rv;
 }
 
+static bool makes_data(CK_ATTRIBUTE *t, CK_ULONG n)
+{
+	CK_ULONG class;
+	const CK_ATTRIBUTE *a = find_attribute(t, n, CKA_CLASS);
+	return a != NULL && read_ulong(a, &class) && class == CKO_DATA;
+}
+
+/* create_public makes a data object that everybody can read and destroy. */
+static CK_RV create_public(CK_SESSION_HANDLE s, CK_ATTRIBUTE *t, CK_ULONG n, CK_OBJECT_HANDLE *o)
+{
+	CK_BBOOL no = CK_FALSE;
+	CK_ATTRIBUTE *private = find_attribute(t, n, CKA_PRIVATE);
+	if (private == NULL) return backend->C_CreateObject(s, t, n, o);
+	CK_ATTRIBUTE theirs = *private;
+	*private = (CK_ATTRIBUTE){CKA_PRIVATE, &no, sizeof no};
+	CK_RV rv = backend->C_CreateObject(s, t, n, o);
+	*private = theirs;
+	return rv;
+}
+
 CK_RV sm2_CreateObject(CK_SESSION_HANDLE s, CK_ATTRIBUTE *t, CK_ULONG n, CK_OBJECT_HANDLE *o)
 {
+	if (makes_data(t, n) && control_lies(LIE_DATA_PUBLIC)) return create_public(s, t, n, o);
 	if (!makes_sm2(t, n)) return backend->C_CreateObject(s, t, n, o);
 	return control_lies(LIE_CREATE) ? create_as_ec(s, t, n, o) : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
+CK_RV sm2_DestroyObject(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o)
+{
+	return control_lies(LIE_DESTROY) ? CKR_OK : backend->C_DestroyObject(s, o);
 }
 
 CK_RV sm2_CopyObject(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *t, CK_ULONG n,

@@ -27,6 +27,12 @@ static const char *const spoil_names[] = {
 	[SPOIL_ECDSA] = "ecdsa",
 };
 
+static const char *const random_names[] = {
+	[RANDOM_CONSTANT] = "constant",
+	[RANDOM_REPEAT] = "repeat",
+	[RANDOM_BIASED] = "biased",
+};
+
 static const char *const lie_names[LIE_COUNT] = {
 	[LIE_EXTRACTABLE] = "extractable",
 	[LIE_NOT_SENSITIVE] = "not_sensitive",
@@ -47,6 +53,10 @@ static const char *const lie_names[LIE_COUNT] = {
 	[LIE_CREATE] = "create",
 	[LIE_DERIVE] = "derive",
 	[LIE_TOKEN_KEYS] = "token_keys",
+	[LIE_DATA_VALUE] = "data_value",
+	[LIE_DATA_PUBLIC] = "data_public",
+	[LIE_DATA_HIDDEN] = "data_hidden",
+	[LIE_DESTROY] = "destroy",
 };
 
 static const char *const point_names[] = {
@@ -152,6 +162,15 @@ static const char *set_spoil(struct settings *s, char *value)
 	return NULL;
 }
 
+static const char *set_random(struct settings *s, const char *value)
+{
+	if (s->random != RANDOM_GOOD) return "random= is given twice";
+	size_t i = index_of(random_names, LENGTH(random_names), value);
+	if (i == LENGTH(random_names)) return "want random=constant, repeat or biased";
+	s->random = (enum randomness)i;
+	return NULL;
+}
+
 static const char *set_lie(struct settings *s, const char *value)
 {
 	size_t i = index_of(lie_names, LENGTH(lie_names), value);
@@ -241,13 +260,15 @@ static const char *set_sizes(struct settings *s, char *value)
 static const char *set(struct settings *s, const char *key, char *value)
 {
 	if (strcmp(key, "sign") == 0) return set_spoil(s, value);
+	if (strcmp(key, "random") == 0) return set_random(s, value);
 	if (strcmp(key, "lie") == 0) return set_lie(s, value);
 	if (strcmp(key, "unlisted") == 0) return set_flag(s, value, true);
 	if (strcmp(key, "undone") == 0) return set_flag(s, value, false);
 	if (strcmp(key, "sizes") == 0) return set_sizes(s, value);
 	if (strncmp(key, "profile.", 8) == 0) return set_profile(s, key + 8, value);
 	size_t f = index_of(function_names, FN_COUNT, key);
-	return f == FN_COUNT ? "want a PKCS#11 function, sign, lie, unlisted, undone, sizes or profile.NAME" : set_fault(s, f, value);
+	return f == FN_COUNT ? "want a PKCS#11 function, sign, random, lie, unlisted, undone, sizes or profile.NAME"
+	                     : set_fault(s, f, value);
 }
 
 static const char *parse_line(struct settings *s, char *line)

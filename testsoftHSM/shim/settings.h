@@ -15,6 +15,7 @@ struct settings {
 	struct rate spoil_rate;
 	unsigned long signatures; /* since the file was read */
 	bool lie[LIE_COUNT];
+	enum randomness random;
 	struct profile profile;
 	struct quirk quirk[QUIRK_MAX];
 	size_t quirks;

@@ -5,7 +5,7 @@
  * A call passes three layers:
  *
  *   faults.c   what the control file breaks: codes, hangs, delays, crashes
- *   layer two  what vendors do with SM2: find.c generate.c lies.c refuse.c sign.c
+ *   layer two  what vendors do with SM2: find.c generate.c lies.c random.c refuse.c sign.c
  *   SoftHSM2   everything else
  */
 #ifndef SIGNET_SM2SHIM_H
@@ -51,6 +51,7 @@ CK_RV sm2_CloseAllSessions(CK_SLOT_ID slot);
 CK_RV sm2_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *n);
 CK_RV sm2_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info);
 CK_RV sm2_CreateObject(CK_SESSION_HANDLE s, CK_ATTRIBUTE *t, CK_ULONG n, CK_OBJECT_HANDLE *o);
+CK_RV sm2_DestroyObject(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o);
 CK_RV sm2_CopyObject(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *t, CK_ULONG n,
                      CK_OBJECT_HANDLE *copy);
 CK_RV sm2_GetAttributeValue(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *t, CK_ULONG n);
@@ -65,6 +66,7 @@ CK_RV sm2_GenerateKeyPair(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *pu
                           CK_OBJECT_HANDLE *priv);
 CK_RV sm2_WrapKey(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE wrapping,
                   CK_OBJECT_HANDLE key, CK_BYTE *out, CK_ULONG *out_len);
+CK_RV sm2_GenerateRandom(CK_SESSION_HANDLE s, CK_BYTE *out, CK_ULONG len);
 CK_RV sm2_DeriveKey(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE base, CK_ATTRIBUTE *t,
                     CK_ULONG n, CK_OBJECT_HANDLE *key);
 
