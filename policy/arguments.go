@@ -34,6 +34,10 @@ type Arguments struct {
 	ValidUntil time.Time `json:"valid_until,omitzero"`
 	Unbounded  bool      `json:"unbounded,omitempty"`
 
+	// Since engine 2.
+	Proven      bool         `json:"proven,omitempty"`
+	Certificate *Certificate `json:"certificate,omitempty"`
+
 	// Stale are the callers that were dropped when the policy was loaded,
 	// without the reasons. Usually there are none.
 	Stale []Stale `json:"stale,omitempty"`
@@ -50,6 +54,10 @@ func Record(p Bound, u Usage, r Request, at Instant) Arguments {
 		Active: r.Entry.Active, KeyMatches: r.Entry.KeyMatches,
 		ValidFrom: utc(r.Entry.Validity.From), ValidUntil: utc(r.Entry.Validity.Until),
 		Unbounded: r.Entry.Validity.Unbounded,
+		Proven:    r.Entry.Proven,
+	}
+	if c := r.Entry.Certificate; c != nil {
+		a.Certificate = &Certificate{Revoked: c.Revoked, ListMade: utc(c.ListMade)}
 	}
 	if r.Operation.valid() {
 		a.Op = r.Operation.String()
@@ -76,10 +84,13 @@ func utc(t time.Time) time.Time {
 
 // Replay decides anew on recorded arguments, under the policy that was in
 // force and the ids it was resolved to. An error means that the arguments
-// cannot have been recorded by this engine.
+// cannot have been recorded by the engine that they name.
 func (a Arguments) Replay(p Policy, then Resolved) (Decision, error) {
-	if a.Engine != EngineVersion {
-		return Decision{}, fmt.Errorf("replaying a decision of engine %d: this program has engine %d", a.Engine, EngineVersion)
+	switch {
+	case a.Engine < 1 || a.Engine > EngineVersion:
+		return Decision{}, fmt.Errorf("replaying a decision of engine %d: this program has engines 1 to %d", a.Engine, EngineVersion)
+	case a.Engine == 1 && (a.Proven || a.Certificate != nil):
+		return Decision{}, errors.New("replaying a decision of engine 1: it recorded neither proof nor certificate")
 	}
 	request, err := a.request()
 	if err != nil {
@@ -102,6 +113,9 @@ func (a Arguments) request() (Request, error) {
 		Operation: op, Algorithm: alg, Purpose: a.Purpose, BatchSize: a.Batch,
 		Entry: Entry{
 			Class: class, Active: a.Active, KeyMatches: a.KeyMatches,
+			// Engine 1 asked for no proof and took an entry for one without a
+			// certificate: so it decides what is proven and has none.
+			Proven: a.Proven || a.Engine == 1, Certificate: a.Certificate,
 			Validity: Validity{From: a.ValidFrom, Until: a.ValidUntil, Unbounded: a.Unbounded},
 		},
 	}, errors.Join(opErr, algErr, classErr)

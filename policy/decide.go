@@ -9,7 +9,11 @@ import (
 // EngineVersion numbers the rules of Decide. It grows with every change that
 // could give another answer to the same arguments, and every version that
 // ever wrote an event is kept for replay.
-const EngineVersion = 1
+//
+// 1: the first. 2: a record that is not proven refuses, and the certificate of
+// an entry with its list of revoked ones counts; what has no certificate, and
+// is proven, is judged as by 1.
+const EngineVersion = 2
 
 // A Decision is the answer of the rules. The zero value is a refusal.
 type Decision struct {
@@ -52,7 +56,7 @@ type question struct {
 func Decide(p Bound, u Usage, r Request, at Instant) Decision {
 	q := question{p, u, r, at}
 	for _, rule := range [...]func(question) Decision{
-		callers, entryClass, entryStatus, entryKey, clock, entryValidity, window,
+		callers, entryProof, entryClass, entryStatus, entryKey, clock, entryValidity, entryCertificate, window,
 		operation, operationFitsClass, algorithm, purpose, batch,
 	} {
 		if d := rule(q); !d.Allowed() {
@@ -67,6 +71,15 @@ func callers(q question) Decision {
 		return allow
 	}
 	return Decision{Reason: NotACaller, Rule: "callers", Need: "an account that the entry's policy allows: ask its security officers"}
+}
+
+// entryProof comes before what the record says: one that does not prove itself
+// says nothing.
+func entryProof(q question) Decision {
+	if q.request.Entry.Proven {
+		return allow
+	}
+	return Decision{Reason: RecordUnproven, Rule: "entry.proof", Need: "a record that the officers' acts prove: an alarm was raised"}
 }
 
 func entryClass(q question) Decision {
@@ -110,6 +123,25 @@ func entryValidity(q question) Decision {
 		return Decision{Reason: OutsideValidity, Rule: "entry.validity", Need: "an entry that is still valid"}
 	case q.at.Time.Before(v.From):
 		return Decision{Reason: OutsideValidity, Rule: "entry.validity", After: v.From.UTC(), Need: "a time from " + date(v.From) + " on"}
+	}
+	return allow
+}
+
+// entryCertificate: what no certificate has is nobody's to revoke. A policy
+// with crl_max_age wants a list that is younger.
+func entryCertificate(q question) Decision {
+	c := q.request.Entry.Certificate
+	switch {
+	case c == nil && q.policy.crlMaxAge == 0:
+		return allow
+	case c == nil:
+		return Decision{Reason: CertInvalid, Rule: "crl_max_age", Need: "an entry with a certificate: the policy asks for the age of its CA's list"}
+	case c.Revoked:
+		return Decision{Reason: CertInvalid, Rule: "entry.certificate", Need: "a certificate that its CA has not revoked"}
+	case q.policy.crlMaxAge == 0:
+		return allow
+	case c.ListMade.IsZero(), q.at.Time.After(c.ListMade.Add(q.policy.crlMaxAge)):
+		return Decision{Reason: CertInvalid, Rule: "crl_max_age", Need: "a list of revoked certificates of this CA that is not older than " + q.policy.crlMaxAge.String()}
 	}
 	return allow
 }

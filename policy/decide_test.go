@@ -50,7 +50,7 @@ var (
 func good() Request {
 	return Request{
 		UID: 1001, GIDs: []uint32{1001, 5}, Operation: Digest, Algorithm: algo.SM2SM3, Purpose: "contract", BatchSize: 16,
-		Entry: Entry{Class: ClassKey, Active: true, KeyMatches: true, Validity: Validity{From: validFrom, Until: validTo}},
+		Entry: Entry{Class: ClassKey, Proven: true, Active: true, KeyMatches: true, Validity: Validity{From: validFrom, Until: validTo}},
 	}
 }
 
@@ -79,6 +79,8 @@ func TestDecideAllowsWhatThePolicyLists(t *testing.T) {
 			r.Entry.Validity, at.Time = Validity{Unbounded: true}, b.Policy().NotAfter()
 		}},
 		{"key without certificate", b, func(r *Request, _ *Instant) { r.Entry.Validity = Validity{Unbounded: true} }},
+		{"certificate on no list", b, func(r *Request, _ *Instant) { r.Entry.Certificate = &Certificate{ListMade: noon} }},
+		{"certificate without a list, which the policy does not ask for", b, func(r *Request, _ *Instant) { r.Entry.Certificate = new(Certificate) }},
 		{"stamp", seal, func(r *Request, _ *Instant) { r.Entry.Class, r.Operation = ClassSeal, Stamp }},
 		{"reading a seal needs no algorithm", seal, func(r *Request, _ *Instant) {
 			r.Entry.Class, r.Operation, r.Algorithm = ClassSeal, SealRead, 0
@@ -107,6 +109,7 @@ type refusal struct {
 // of the rules.
 var refusals = []refusal{
 	{"other uid", func(r *Request, _ *Instant) { r.UID = 1003 }, NotACaller, "callers", time.Time{}},
+	{"unproven", func(r *Request, _ *Instant) { r.Entry.Proven = false }, RecordUnproven, "entry.proof", time.Time{}},
 	{"no class", func(r *Request, _ *Instant) { r.Entry.Class = 0 }, UnknownEntry, "entry.class", time.Time{}},
 	{"other class", func(r *Request, _ *Instant) { r.Entry.Class = 77 }, UnknownEntry, "entry.class", time.Time{}},
 	{"inactive", func(r *Request, _ *Instant) { r.Entry.Active = false }, NotActive, "entry.status", time.Time{}},
@@ -124,6 +127,8 @@ var refusals = []refusal{
 	{"seal without validity", func(r *Request, _ *Instant) {
 		r.Entry.Class, r.Operation, r.Entry.Validity = ClassSeal, Stamp, Validity{Unbounded: true}
 	}, OutsideValidity, "entry.validity", time.Time{}},
+	{"revoked", func(r *Request, _ *Instant) { r.Entry.Certificate = &Certificate{Revoked: true, ListMade: noon} }, CertInvalid, "entry.certificate", time.Time{}},
+	{"revoked, by no list", func(r *Request, _ *Instant) { r.Entry.Certificate = &Certificate{Revoked: true} }, CertInvalid, "entry.certificate", time.Time{}},
 	{"before the policy", func(r *Request, at *Instant) {
 		r.Entry.Validity, at.Time = Validity{Unbounded: true}, policyFrom.Add(-1)
 	}, OutsideValidity, "not_before", policyFrom},
@@ -166,7 +171,7 @@ func TestDecideRefusesEachThingByName(t *testing.T) {
 // once must give the reason of the earlier rule, whichever came first.
 func TestDecideKeepsTheOrderOfItsRules(t *testing.T) {
 	b, _ := mustBind(t, contracts)
-	order := []string{"other uid", "no class", "inactive", "other key", "clock jumped", "after validity",
+	order := []string{"other uid", "unproven", "no class", "inactive", "other key", "clock jumped", "after validity", "revoked",
 		"other operation", "no algorithm", "other purpose", "too many items"}
 	var changes []int
 	for _, name := range order {
@@ -278,6 +283,7 @@ type draft struct {
 	users, groups, operations, algorithms, purposes []string
 	from, until                                     int // hours; 0: absent
 	batch                                           int // 0: absent
+	crlMaxAge                                       int // hours; 0: absent
 }
 
 func randomPolicy(rng *rand.Rand) draft {
@@ -285,7 +291,7 @@ func randomPolicy(rng *rand.Rand) draft {
 		users: pick(rng, `"oa"`, `"licence"`, "20001"), groups: pick(rng, `"docs"`, "30001"),
 		operations: pick(rng, `"stamp"`, `"seal.read"`, `"digest"`, `"message"`, `"cms"`),
 		algorithms: pick(rng, `"SM2-SM3"`, `"ED25519"`), purposes: pick(rng, `"a"`, `"b"`),
-		from: rng.IntN(20), until: rng.IntN(2) * (20 + rng.IntN(28)), batch: rng.IntN(4),
+		from: rng.IntN(20), until: rng.IntN(2) * (20 + rng.IntN(28)), batch: rng.IntN(4), crlMaxAge: rng.IntN(3) * rng.IntN(30),
 	}
 }
 
@@ -301,7 +307,7 @@ func pick(rng *rand.Rand, from ...string) []string {
 
 func (d draft) narrowed(rng *rand.Rand) draft {
 	lists := []*[]string{&d.users, &d.groups, &d.operations, &d.algorithms, &d.purposes}
-	switch k := rng.IntN(8); {
+	switch k := rng.IntN(9); {
 	case k < 5 && len(*lists[k]) > 0:
 		i := rng.IntN(len(*lists[k]))
 		*lists[k] = slices.Delete(slices.Clone(*lists[k]), i, i+1)
@@ -318,6 +324,10 @@ func (d draft) narrowed(rng *rand.Rand) draft {
 		d.batch = 1 + rng.IntN(3)
 	case k == 7:
 		d.batch = max(d.batch-1, 1)
+	case k == 8 && d.crlMaxAge == 0:
+		d.crlMaxAge = 1 + rng.IntN(30)
+	case k == 8:
+		d.crlMaxAge = max(d.crlMaxAge-1-rng.IntN(5), 1)
 	}
 	return d
 }
@@ -336,6 +346,9 @@ func (d draft) text() string {
 			fmt.Fprintf(&b, "%s = %s\n", key, policyFrom.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339))
 		}
 	}
+	if d.crlMaxAge > 0 {
+		fmt.Fprintf(&b, "crl_max_age = \"%dh\"\n", d.crlMaxAge)
+	}
 	if d.batch > 0 {
 		fmt.Fprintf(&b, "batch = %d\n", d.batch)
 	}
@@ -352,6 +365,9 @@ func randomRequest(rng *rand.Rand) Request {
 	r.Purpose = []string{"a", "b"}[rng.IntN(2)]
 	r.BatchSize = 1 + rng.IntN(3)
 	r.Entry.Validity = Validity{From: policyFrom, Until: policyTo}
+	if rng.IntN(4) > 0 {
+		r.Entry.Certificate = &Certificate{Revoked: rng.IntN(20) == 0, ListMade: policyFrom.Add(time.Duration(rng.IntN(24)) * time.Hour)}
+	}
 	return r
 }
 

@@ -35,6 +35,7 @@ func Parse(text []byte) (Policy, error) {
 		purposes:   purposesOf(root),
 		notBefore:  root.TimeOr("not_before", time.Time{}),
 		notAfter:   root.TimeOr("not_after", time.Time{}),
+		crlMaxAge:  root.DurationOr("crl_max_age", 0, time.Minute, 366*24*time.Hour),
 		batch:      int(root.IntOr("batch", MaxBatch, 1, MaxBatch)),
 	}
 	callers := root.OptionalTable("callers")

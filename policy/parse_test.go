@@ -146,35 +146,45 @@ func TestLongPolicyIsRefused(t *testing.T) {
 
 var example = regexp.MustCompile("(?s)```toml\n(.*?)```")
 
-func TestEveryExampleOfTheGuideParses(t *testing.T) {
-	guide, err := os.ReadFile("policy.md")
-	if err != nil {
-		t.Fatal(err)
+// guides are the manual of policies in its languages.
+func guides(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, name := range []string{"policy.md", "policy.zh-CN.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(text)
 	}
-	examples := example.FindAllSubmatch(guide, -1)
-	if len(examples) < 3 {
-		t.Fatalf("%d examples in policy.md", len(examples))
-	}
-	for _, e := range examples {
-		if _, err := Parse(e[1]); err != nil {
-			t.Errorf("policy.md:\n%s\n%v", e[1], err)
+	return all
+}
+
+func TestEveryExampleOfTheGuidesParses(t *testing.T) {
+	for name, guide := range guides(t) {
+		examples := example.FindAllStringSubmatch(guide, -1)
+		if len(examples) != 4 {
+			t.Errorf("%d examples in %s, want 4", len(examples), name)
+		}
+		for _, e := range examples {
+			if _, err := Parse([]byte(e[1])); err != nil {
+				t.Errorf("%s:\n%s\n%v", name, e[1], err)
+			}
 		}
 	}
 }
 
-func TestTheGuideNamesEveryReasonOfDecide(t *testing.T) {
-	guide, err := os.ReadFile("policy.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range refusals {
-		if !strings.Contains(string(guide), "`"+tt.reason.String()+"`") {
-			t.Errorf("policy.md does not name %v", tt.reason)
+func TestTheGuidesNameEveryRuleAndReasonOfDecide(t *testing.T) {
+	for name, guide := range guides(t) {
+		for _, tt := range refusals {
+			if !strings.Contains(guide, "`"+tt.reason.String()+"`") || !strings.Contains(guide, "`"+tt.rule+"`") {
+				t.Errorf("%s does not name %v by %s", name, tt.reason, tt.rule)
+			}
 		}
-	}
-	for _, key := range later {
-		if !strings.Contains(string(guide), "`"+key+"`") {
-			t.Errorf("policy.md does not name the key %s", key)
+		for _, key := range append([]string{"crl_max_age"}, later...) {
+			if !strings.Contains(guide, "`"+key+"`") {
+				t.Errorf("%s does not name the key %s", name, key)
+			}
 		}
 	}
 }

@@ -32,6 +32,7 @@ type Policy struct {
 	notBefore  time.Time // zero: no such bound
 	notAfter   time.Time // zero: no such bound
 	batch      int
+	crlMaxAge  time.Duration // of the CA's list of revoked certificates; zero: none is asked for
 }
 
 // Text returns what was parsed, byte for byte.
@@ -61,6 +62,10 @@ func (p Policy) NotBefore() time.Time { return p.notBefore }
 
 // NotAfter returns the last instant of use, in UTC; zero is no bound.
 func (p Policy) NotAfter() time.Time { return p.notAfter }
+
+// CRLMaxAge returns how old the CA's list of revoked certificates may be; zero:
+// the policy asks for none.
+func (p Policy) CRLMaxAge() time.Duration { return p.crlMaxAge }
 
 // Batch returns how many items one request may have, at least 1 in a parsed
 // policy.

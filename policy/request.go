@@ -25,6 +25,9 @@ type Request struct {
 type Entry struct {
 	Class Class
 
+	// Proven: the record is what the officers' acts made it.
+	Proven bool
+
 	// Active: activated, not cancelled, invalid or superseded, and no hold.
 	Active bool
 
@@ -32,6 +35,15 @@ type Entry struct {
 	KeyMatches bool
 
 	Validity Validity
+
+	// Certificate is the one in use; nil if the entry has none.
+	Certificate *Certificate
+}
+
+// A Certificate is what its CA says of it now. Its span is in the Validity.
+type Certificate struct {
+	Revoked  bool      `json:"revoked"`
+	ListMade time.Time `json:"list_made,omitzero"` // thisUpdate of the CA's newest list; zero: none was imported
 }
 
 // A Validity is the span in which an entry may be used: of a seal, the later

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -22,6 +23,7 @@ const ActVersion = 1
 const (
 	MaxActBytes     = 4 << 10
 	MaxContentBytes = 256 << 10
+	MaxListBytes    = 4 << 20 // of a content that brings a list of revoked certificates
 )
 
 // maxTarget bounds the name of what an act changes, in bytes.
@@ -67,6 +69,15 @@ func NewNonce() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
+}
+
+// NonceOf returns the nonce of the canonical bytes of an act without reading
+// the rest; "" where there is none. In a text of an act the quotes have a
+// backslash.
+func NonceOf(raw string) string {
+	_, rest, _ := strings.Cut(raw, `,"nonce":"`)
+	nonce, _, _ := strings.Cut(rest, `"`)
+	return nonce
 }
 
 // Bytes returns the bytes that officers sign.
@@ -150,8 +161,12 @@ func (a Act) CheckTime(now time.Time) error {
 
 // CheckContent refuses content that the act does not bind.
 func (a Act) CheckContent(content []byte) error {
-	if len(content) > MaxContentBytes {
-		return fmt.Errorf("%w: content of %d bytes, at most %d", ErrMalformed, len(content), MaxContentBytes)
+	limit := MaxContentBytes
+	if a.Kind == CRLImport || a.Kind == OrderImport {
+		limit = MaxListBytes
+	}
+	if len(content) > limit {
+		return fmt.Errorf("%w: content of %d bytes, at most %d", ErrMalformed, len(content), limit)
 	}
 	if got := ContentHash(content); got != a.ContentSHA {
 		return fmt.Errorf("%w: content_sha is %s, the content's SM3 is %s", ErrMalformed, a.ContentSHA, got)

@@ -163,6 +163,19 @@ func TestContentIsBound(t *testing.T) {
 	if err := bindsLarge.CheckContent(large[1:]); err == nil {
 		t.Error("other content of the largest size: accepted")
 	}
+	// A list of revoked certificates may be longer, and is bounded too.
+	for _, kind := range []authority.Kind{authority.CRLImport, authority.OrderImport} {
+		bindsLarge.Kind = kind
+		if err := bindsLarge.CheckContent(large); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		list := make([]byte, authority.MaxListBytes+1)
+		tooLong := bindsLarge
+		tooLong.ContentSHA = authority.ContentHash(list)
+		if err := tooLong.CheckContent(list); !errors.Is(err, authority.ErrMalformed) {
+			t.Errorf("%s of %d bytes: %v, want ErrMalformed", kind, len(list), err)
+		}
+	}
 }
 
 // TestContentHashIsSM3: GB/T 32905 annex A, "abc".

@@ -16,6 +16,63 @@ type CreateKey struct {
 	Type  string `json:"type"` // a name of algo.KeyTypes
 	Token string `json:"token"`
 	Title string `json:"title,omitempty"`
+	Owner string `json:"owner,omitempty"` // id of whom it belongs to; who keeps all of an owner's entries keeps it
+}
+
+// An AdoptKey takes a key that a vendor's tool made, or cloned, into the
+// register. The target is the new entry's id.
+type AdoptKey struct {
+	Token string `json:"token"`
+	ID    string `json:"id"` // CKA_ID in hex
+	Title string `json:"title,omitempty"`
+	Owner string `json:"owner,omitempty"`
+}
+
+// A DestroyKey removes the key of a cancelled or pending entry from its token.
+type DestroyKey struct {
+	Basis string `json:"basis"`
+}
+
+// A Cancel ends the life of the target.
+type Cancel struct {
+	Basis string `json:"basis"`
+}
+
+// A RequestCert has the target's key sign a certificate request.
+type RequestCert struct {
+	Subject string `json:"subject"` // as certificate.ParseSubject reads it
+}
+
+// An ImportCert brings what a CA answered, whole.
+type ImportCert struct {
+	Answer string `json:"answer"` // standard base64
+}
+
+// An ImportCRL brings a list of revoked certificates.
+type ImportCRL struct {
+	CRL string `json:"crl"` // standard base64 of its DER
+}
+
+// A ChangeOfficers replaces, adds and removes officers, and sets thresholds.
+type ChangeOfficers struct {
+	Set        []Officer   `json:"set,omitempty"`
+	Remove     []string    `json:"remove,omitempty"`
+	Thresholds *Thresholds `json:"thresholds,omitempty"`
+}
+
+// A RestoreStore puts a backup in the place of a store that is lost. The
+// backup was handed in before; it is named by the log that it holds.
+type RestoreStore struct {
+	Size  uint64 `json:"size"`
+	Root  string `json:"root"`
+	Basis string `json:"basis"`
+}
+
+// An AcceptStore accepts a store that is older than what was known of it.
+type AcceptStore struct {
+	Size  uint64 `json:"size"` // of the log that is accepted
+	Root  string `json:"root"`
+	Basis string `json:"basis"`
 }
 
 // A SetPolicy replaces the policy of the target.
@@ -49,8 +106,8 @@ func ParseContent(content []byte, v any) error {
 
 // KeyType checks the content and returns the type of key asked for.
 func (c CreateKey) KeyType() (algo.KeyType, error) {
-	if fault := protocol.CheckText("title", c.Title, maxBasis); fault != nil {
-		return 0, fmt.Errorf("%w: %s", ErrMalformed, fault.Error())
+	if err := CheckWords(c.Title, c.Owner); err != nil {
+		return 0, err
 	}
 	t, err := algo.ParseKeyType(c.Type)
 	if err != nil {
@@ -59,12 +116,24 @@ func (c CreateKey) KeyType() (algo.KeyType, error) {
 	return t, nil
 }
 
-// Check refuses a hold without a reason.
-func (c Suspend) Check() error {
-	if c.Basis == "" {
-		return fmt.Errorf("%w: basis: missing, say why the entry is suspended", ErrMalformed)
+// CheckBasis refuses an act without a reason: basis says why, in words that
+// stand in the log for ever.
+func CheckBasis(basis string) error {
+	if basis == "" {
+		return fmt.Errorf("%w: basis: missing, say why", ErrMalformed)
 	}
-	if fault := protocol.CheckText("basis", c.Basis, maxBasis); fault != nil {
+	if fault := protocol.CheckText("basis", basis, maxBasis); fault != nil {
+		return fmt.Errorf("%w: %s", ErrMalformed, fault.Error())
+	}
+	return nil
+}
+
+// CheckWords refuses a title or owner that could not stand in a record.
+func CheckWords(title, owner string) error {
+	if fault := protocol.CheckText("title", title, maxBasis); fault != nil {
+		return fmt.Errorf("%w: %s", ErrMalformed, fault.Error())
+	}
+	if fault := protocol.CheckText("owner", owner, maxOwner); fault != nil {
 		return fmt.Errorf("%w: %s", ErrMalformed, fault.Error())
 	}
 	return nil

@@ -62,13 +62,23 @@ func TestCreateKeyNamesTheKeyType(t *testing.T) {
 	}
 }
 
-func TestSuspendWantsAReason(t *testing.T) {
-	if err := (authority.Suspend{Basis: "印章遗失，2026-11-22 报案"}).Check(); err != nil {
+func TestABasisIsWordsThatMayStandInTheLog(t *testing.T) {
+	if err := authority.CheckBasis("印章遗失，2026-11-22 报案"); err != nil {
 		t.Errorf("a reason: %v", err)
 	}
 	for _, basis := range []string{"", "a\nb", "\xff", strings.Repeat("x", 257), "a\u2028b"} {
-		if err := (authority.Suspend{Basis: basis}).Check(); !errors.Is(err, authority.ErrMalformed) {
+		if err := authority.CheckBasis(basis); !errors.Is(err, authority.ErrMalformed) {
 			t.Errorf("basis %q: %v, want ErrMalformed", basis, err)
 		}
 	}
+}
+
+// contentOf is v as it travels beside its act.
+func contentOf(t testing.TB, v any) string {
+	t.Helper()
+	data, err := canonical.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

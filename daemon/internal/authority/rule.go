@@ -44,102 +44,106 @@ const (
 	FilingAck        Kind = "filing.ack"
 )
 
-// A Role is what a person is on this appliance. The zero value is no role.
-type Role uint8
+// A Count is how many persons must sign: a number, or one of the thresholds
+// that were set at init.
+type Count int
 
 const (
-	Administrator Role = iota + 1
-	SecurityOfficer
-	Auditor
-	Custodian
-	AdminGroup // any member of group signet-admin: may only stop or note
+	One   Count = 1  // whatever the thresholds
+	Usual Count = -1 // the threshold of the role
+	Many  Count = -2 // security officers for officers, thresholds and the destruction of keys
 )
-
-func (r Role) String() string {
-	switch r {
-	case Administrator:
-		return "administrator"
-	case SecurityOfficer:
-		return "security officer"
-	case Auditor:
-		return "auditor"
-	case Custodian:
-		return "custodian"
-	case AdminGroup:
-		return "group signet-admin"
-	}
-	return "no role"
-}
 
 // A Need is how many persons of a role must sign.
 type Need struct {
 	Role    Role
-	Persons int // Threshold: the M set at init
+	Persons Count
 }
-
-// Threshold stands for the number of security officers set at init for
-// changing officers and destroying keys.
-const Threshold = -1
 
 // A Rule says who signs one kind of act. Any one of Options suffices; all
 // needs of an option must be met.
 type Rule struct {
 	Kind    Kind
+	Opcode  string // of GB/T 33560-2017 clause 7, for whoever collects logs; empty where it has none
 	Options [][]Need
+
+	// Unsigned acts are taken from any member of group signet-admin: they can
+	// only stop or note.
+	Unsigned bool
 }
 
 func one(needs ...Need) [][]Need { return [][]Need{needs} }
 
 var (
-	security1 = Need{SecurityOfficer, 1}
-	security2 = Need{SecurityOfficer, 2}
-	securityM = Need{SecurityOfficer, Threshold}
-	admin1    = Need{Administrator, 1}
-	auditor1  = Need{Auditor, 1}
-	custodian = Need{Custodian, 1}
-	group     = Need{AdminGroup, 1}
+	security  = Need{SecurityOfficer, One}
+	securityN = Need{SecurityOfficer, Usual}
+	securityM = Need{SecurityOfficer, Many}
+	admin     = Need{Administrator, Usual}
+	auditor   = Need{Auditor, Usual}
+	custodian = Need{Custodian, One} // of the target
 )
 
-// rules is the matrix of roles and acts with its default numbers. Init is
-// signed by every officer that its content names, which no row can say.
+// rules is the matrix of roles and acts. Init is signed by every officer that
+// its content names, which no row can say; a change of auditors needs an
+// auditor too (ChangesAuditors), and a security officer decides uses only of
+// an entry that has no custodian (decidesUse).
 var rules = []Rule{
-	{Init, nil},
-	{OfficerChange, one(securityM, admin1)},
-	{TokenAdd, one(admin1, security2)},
-	{TokenReload, one(admin1)},
-	{TokenMaintenance, one(admin1)},
-	{TokenSealPIN, one(admin1)},
-	{TokenClearPIN, one(admin1)},
-	{KeyCreate, one(admin1, security2)},
-	{KeyAdopt, one(security2)},
-	{KeyDestroy, one(securityM)},
-	{SealMake, one(security2)},
-	{SealImport, one(security2)},
-	{EntryActivate, one(security2)},
-	{EntrySuspend, [][]Need{{security1}, {custodian}}},
-	{EntryResume, one(security2)},
-	{EntryCancel, one(security2)},
-	{EntryInvalidate, one(security2)},
-	{EntrySupersede, one(security2)},
-	{CertRequest, one(security2)},
-	{CertImport, one(security2)},
-	{CRLImport, one(group)},
-	{OrderImport, one(group)},
-	{PolicySet, one(security2)},
-	{PolicyNarrow, [][]Need{{security1}, {custodian}}},
-	{ApprovalGrant, [][]Need{{custodian}, {security1}}},
-	{ApprovalDeny, [][]Need{{custodian}, {security1}}},
-	{ApprovalRevoke, [][]Need{{security1}, {custodian}}},
-	{Backup, one(admin1)},
-	{Restore, one(security2, auditor1)},
-	{StoreAccept, one(security2, auditor1)},
-	{ClockAccept, one(security2, auditor1)},
-	{ModeClear, one(admin1)},
-	{LogReanchor, one(security2, auditor1)},
-	{LogRotateKey, one(security2)},
-	{SelfTest, one(group)},
-	{FilingAck, one(group)},
+	{Kind: Init, Opcode: opInit},
+	{Kind: OfficerChange, Opcode: opModify, Options: one(securityM, admin)},
+	{Kind: TokenAdd, Opcode: opCreate, Options: one(admin, securityN)},
+	{Kind: TokenReload, Opcode: opRestart, Options: one(admin)},
+	{Kind: TokenMaintenance, Opcode: opModify, Options: one(admin)},
+	{Kind: TokenSealPIN, Opcode: opPassword, Options: one(admin)},
+	{Kind: TokenClearPIN, Opcode: opPassword, Options: one(admin)},
+	{Kind: KeyCreate, Opcode: opKeyGenerate, Options: one(admin, securityN)},
+	{Kind: KeyAdopt, Opcode: opKeyImport, Options: one(securityN)},
+	{Kind: KeyDestroy, Opcode: opKeyDestroy, Options: one(securityM)},
+	{Kind: SealMake, Opcode: opCreate, Options: one(securityN)},
+	{Kind: SealImport, Opcode: opCreate, Options: one(securityN)},
+	{Kind: EntryActivate, Opcode: opAuthorise, Options: one(securityN)},
+	{Kind: EntrySuspend, Opcode: opModify, Options: [][]Need{{security}, {custodian}}},
+	{Kind: EntryResume, Opcode: opAuthorise, Options: one(securityN)},
+	{Kind: EntryCancel, Opcode: opDelete, Options: one(securityN)},
+	{Kind: EntryInvalidate, Opcode: opDelete, Options: one(securityN)},
+	{Kind: EntrySupersede, Opcode: opKeyRenew, Options: one(securityN)},
+	{Kind: CertRequest, Opcode: opModify, Options: one(securityN)},
+	{Kind: CertImport, Opcode: opModify, Options: one(securityN)},
+	{Kind: CRLImport, Opcode: opModify, Unsigned: true},
+	{Kind: OrderImport, Opcode: opModify, Unsigned: true},
+	{Kind: PolicySet, Opcode: opAuthorise, Options: one(securityN)},
+	{Kind: PolicyNarrow, Opcode: opAuthorise, Options: [][]Need{{security}, {custodian}}},
+	{Kind: ApprovalGrant, Opcode: opAuthorise, Options: [][]Need{{custodian}, {security}}},
+	{Kind: ApprovalDeny, Opcode: opAuthorise, Options: [][]Need{{custodian}, {security}}},
+	{Kind: ApprovalRevoke, Opcode: opAuthorise, Options: [][]Need{{security}, {custodian}}},
+	{Kind: Backup, Opcode: opBackup, Options: one(admin)},
+	{Kind: Restore, Opcode: opRestore, Options: one(securityN, auditor)},
+	{Kind: StoreAccept, Opcode: opRestore, Options: one(securityN, auditor)},
+	{Kind: ClockAccept, Opcode: opModify, Options: one(securityN, auditor)},
+	{Kind: ModeClear, Opcode: opRestart, Options: one(admin)},
+	{Kind: LogReanchor, Opcode: opModify, Options: one(securityN, auditor)},
+	{Kind: LogRotateKey, Opcode: opKeyRenew, Options: one(securityN)},
+	{Kind: SelfTest, Opcode: opQuery, Unsigned: true},
+	{Kind: FilingAck, Opcode: opModify, Unsigned: true},
 }
+
+// Operations of GB/T 33560-2017: 7.2.2 of roles, 7.3.2 of keys, 7.4 of the
+// system.
+const (
+	opCreate      = "0x3"
+	opDelete      = "0x4"
+	opModify      = "0x5"
+	opPassword    = "0x6"
+	opAuthorise   = "0x7"
+	opKeyGenerate = "0x101"
+	opKeyImport   = "0x103"
+	opKeyRenew    = "0x107"
+	opKeyDestroy  = "0x10A"
+	opInit        = "0x201"
+	opRestart     = "0x204"
+	opQuery       = "0x205"
+	opBackup      = "0x206"
+	opRestore     = "0x207"
+)
 
 // RuleOf returns the rule of k; false for a kind that is not in the table.
 func RuleOf(k Kind) (Rule, bool) {
@@ -150,6 +154,10 @@ func RuleOf(k Kind) (Rule, bool) {
 	}
 	return Rule{}, false
 }
+
+// decidesUse tells whether an act of this kind decides a single use of an
+// entry, which is its custodian's business.
+func decidesUse(k Kind) bool { return k == ApprovalGrant || k == ApprovalDeny }
 
 // AboutEntry tells whether the target of an act of this kind is an entry.
 func AboutEntry(k Kind) bool {

@@ -1,49 +1,51 @@
 package authority_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
 	"signet/daemon/internal/authority"
 )
 
-// matrix is the promised table of roles and persons, row by row. "A 1 + S 2"
+// matrix is the promised table of roles and persons, row by row. "A N + S N"
 // needs both, "S 1 | C 1" either. A administrator, S security officer, U
-// auditor, C custodian, G group signet-admin; M is the threshold set at init.
+// auditor, C custodian, G any member of group signet-admin without a
+// signature. 1 is one person whatever is set at init; N the usual threshold of
+// the role (by default 1, of security officers 2), M that for officers.
 var matrix = []struct {
 	verb, kinds, who string
 }{
 	{"set up", "init", ""}, // every officer that the content names: no row can say it
 	{"approve, deny a use", "approval.grant approval.deny", "C 1 | S 1"},
 	{"suspend, revoke an approval, narrow a policy", "entry.suspend approval.revoke policy.narrow", "S 1 | C 1"},
-	{"import, activate, resume, supersede, widen a policy", "seal.make seal.import entry.activate entry.resume entry.supersede policy.set", "S 2"},
-	{"cancel, invalidate", "entry.cancel entry.invalidate", "S 2"},
+	{"import, activate, resume, supersede, widen a policy", "seal.make seal.import entry.activate entry.resume entry.supersede policy.set", "S N"},
+	{"cancel, invalidate", "entry.cancel entry.invalidate", "S N"},
 	{"destroy a key", "key.destroy", "S M"},
-	{"CSR, certificate import, adopt, log-key rotation", "cert.request cert.import key.adopt log.rotate-key", "S 2"},
-	{"CRL, stop orders, self-test, filing", "crl.import order.import selftest filing.ack", "G 1"},
-	{"key ceremony, token added", "key.create token.add", "A 1 + S 2"},
-	{"token reload, maintenance, PIN latch, backup, poison", "token.reload token.maintenance token.seal-pin token.clear-pin backup mode.clear", "A 1"},
-	{"restore, accept a database or a clock, re-anchor", "restore store.accept clock.accept log.reanchor", "S 2 + U 1"},
-	{"officers, thresholds", "officer.change", "S M + A 1"},
+	{"CSR, certificate import, adopt, log-key rotation", "cert.request cert.import key.adopt log.rotate-key", "S N"},
+	{"CRL, stop orders, self-test, filing", "crl.import order.import selftest filing.ack", "G"},
+	{"key ceremony, token added", "key.create token.add", "A N + S N"},
+	{"token reload, maintenance, PIN latch, backup, poison", "token.reload token.maintenance token.seal-pin token.clear-pin backup mode.clear", "A N"},
+	{"restore, accept a database or a clock, re-anchor", "restore store.accept clock.accept log.reanchor", "S N + U N"},
+	{"officers, thresholds", "officer.change", "S M + A N"},
 }
 
 var initials = map[authority.Role]string{
 	authority.Administrator: "A", authority.SecurityOfficer: "S", authority.Auditor: "U",
-	authority.Custodian: "C", authority.AdminGroup: "G",
+	authority.Custodian: "C",
 }
+
+var counts = map[authority.Count]string{authority.One: "1", authority.Usual: "N", authority.Many: "M"}
 
 // who writes a rule as the matrix does.
 func who(r authority.Rule) string {
+	if r.Unsigned {
+		return "G"
+	}
 	var options []string
 	for _, option := range r.Options {
 		var needs []string
 		for _, n := range option {
-			persons := fmt.Sprint(n.Persons)
-			if n.Persons == authority.Threshold {
-				persons = "M"
-			}
-			needs = append(needs, initials[n.Role]+" "+persons)
+			needs = append(needs, initials[n.Role]+" "+counts[n.Persons])
 		}
 		options = append(options, strings.Join(needs, " + "))
 	}
@@ -96,15 +98,15 @@ func TestNoRuleIsMetByNobody(t *testing.T) {
 			t.Errorf("%s has two rules", rule.Kind)
 		}
 		kinds[rule.Kind] = true
-		if len(rule.Options) == 0 && rule.Kind != authority.Init {
-			t.Errorf("%s has no option", rule.Kind)
+		if (len(rule.Options) == 0) != (rule.Unsigned || rule.Kind == authority.Init) {
+			t.Errorf("%s has %d options and Unsigned %v", rule.Kind, len(rule.Options), rule.Unsigned)
 		}
 		for _, option := range rule.Options {
 			if len(option) == 0 {
 				t.Errorf("%s has an option that nobody signs", rule.Kind)
 			}
 			for _, need := range option {
-				if need.Persons < 1 && need.Persons != authority.Threshold || initials[need.Role] == "" {
+				if counts[need.Persons] == "" || initials[need.Role] == "" {
 					t.Errorf("%s needs %d of %v", rule.Kind, need.Persons, need.Role)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"signet/daemon/internal/authority"
@@ -43,6 +44,12 @@ func (s Stage) open() bool { return s == Pending || s == Active }
 // Suspended is what Status says of an entry with holds.
 const Suspended = "suspended"
 
+// Who can hold an entry.
+const (
+	HoldOwner = "owner" // its officers
+	HoldCA    = "ca"    // a list of revoked certificates
+)
+
 // A Hold is one reason why an entry is suspended.
 type Hold struct {
 	ID        uint32 `json:"id"` // unique in the entry, never used again
@@ -60,9 +67,16 @@ type Key struct {
 	Token      string `json:"token"`
 	ID         string `json:"id"`     // CKA_ID in hex
 	Public     string `json:"public"` // standard base64 of the SubjectPublicKeyInfo
-	Origin     string `json:"origin"` // ceremony (witnessed here) or adopted
+	Origin     string `json:"origin"` // Ceremony or Adopted
 	Transcript string `json:"transcript,omitempty"`
+	Destroyed  string `json:"destroyed,omitempty"` // when it was removed from the token
 }
+
+// Where a key comes from.
+const (
+	Ceremony = "ceremony" // made on the token, witnessed here
+	Adopted  = "adopted"  // made elsewhere: its attributes are as they were read
+)
 
 // A Signer is one certificate of a seal with its key.
 type Signer struct {
@@ -104,7 +118,25 @@ type Entry struct {
 	PolicyRev uint32 `json:"policy_rev,omitempty"`
 	Created   string `json:"created"`
 	Proof     Proof  `json:"proof"`
+
+	Owner        string        `json:"owner,omitempty"`        // id of whom it belongs to
+	Certificates []Certificate `json:"certificates,omitempty"` // of the key, oldest first: the last is in use
+	End          *End          `json:"end,omitempty"`          // of an entry of a final stage
 }
+
+// An End is why and when the life of an entry ended.
+type End struct {
+	Basis    string `json:"basis"`
+	From     string `json:"from"` // RFC 3339 in UTC
+	Recorded string `json:"recorded"`
+}
+
+// ErrUnproven is wrapped when a record is not what the acts that it rests on
+// made it.
+var ErrUnproven = errors.New("record is not proven by the acts")
+
+// ErrExists is wrapped when an act would make an entry anew.
+var ErrExists = errors.New("conflict")
 
 // ErrTransition is wrapped when an act does not fit the state of its entry.
 var ErrTransition = errors.New("illegal transition")
@@ -127,7 +159,8 @@ func (e Entry) MaySign() bool { return e.Stage == Active && len(e.Holds) == 0 }
 // next returns a copy to change, with the revision moved.
 func (e Entry) next() Entry {
 	e.Rev++
-	e.Holds = append([]Hold(nil), e.Holds...)
+	e.Holds = slices.Clone(e.Holds)
+	e.Certificates = slices.Clone(e.Certificates)
 	return e
 }
 
@@ -154,7 +187,7 @@ func (e Entry) Suspend(authority, basis string, at time.Time) (Entry, error) {
 	e = e.next()
 	e.LastHold++
 	when := at.UTC().Format(time.RFC3339)
-	e.Holds = append(e.Holds, Hold{ID: e.LastHold, Authority: authority, Basis: basis, From: when, Recorded: when, LiftBy: authority})
+	e.Holds = append(e.Holds, Hold{ID: e.LastHold, Authority: authority, Basis: basis, From: when, Recorded: when, LiftBy: HoldOwner})
 	return e, nil
 }
 
@@ -171,13 +204,45 @@ func (e Entry) Resume(id uint32) (Entry, error) {
 		id = e.Holds[0].ID
 	}
 	e = e.next()
-	for i, h := range e.Holds {
-		if h.ID == id {
-			e.Holds = append(e.Holds[:i], e.Holds[i+1:]...)
-			return e, nil
-		}
+	i := slices.IndexFunc(e.Holds, func(h Hold) bool { return h.ID == id })
+	if i < 0 {
+		return Entry{}, fmt.Errorf("%w: %s has no hold %d", ErrTransition, e.ID, id)
 	}
-	return Entry{}, fmt.Errorf("%w: %s has no hold %d", ErrTransition, e.ID, id)
+	if c, ok := e.Certificate(); ok && e.Holds[i].Authority == HoldCA && c.Revoked != "" {
+		return Entry{}, fmt.Errorf("%w: %s is held by its CA, whose list says that its certificate was revoked on %s: import a new one first", ErrTransition, e.ID, c.Revoked)
+	}
+	e.Holds = slices.Delete(e.Holds, i, i+1)
+	return e, nil
+}
+
+// Cancel ends the life of the entry; there is no way back.
+func (e Entry) Cancel(basis string, at time.Time) (Entry, error) {
+	if !e.Stage.open() {
+		return Entry{}, fmt.Errorf("%w: %s is %s already", ErrTransition, e.ID, e.Status())
+	}
+	e = e.next()
+	e.Stage = Cancelled
+	when := at.UTC().Format(time.RFC3339)
+	e.End = &End{Basis: basis, From: when, Recorded: when}
+	return e, nil
+}
+
+// DestroyKey notes that the key is gone from its token. What was signed stays
+// verifiable: the public key stays in the record.
+func (e Entry) DestroyKey(at time.Time) (Entry, error) {
+	switch {
+	case e.Key == nil:
+		return Entry{}, fmt.Errorf("%w: %s has no key of its own", ErrTransition, e.ID)
+	case e.Key.Destroyed != "":
+		return Entry{}, fmt.Errorf("%w: the key of %s was destroyed on %s", ErrTransition, e.ID, e.Key.Destroyed)
+	case !e.Stage.final():
+		return Entry{}, fmt.Errorf("%w: %s is %s: cancel it first, what has a key may still be asked to sign", ErrTransition, e.ID, e.Status())
+	}
+	e = e.next()
+	key := *e.Key
+	key.Destroyed = at.UTC().Format(time.RFC3339)
+	e.Key = &key
+	return e, nil
 }
 
 // SetPolicy points the entry to a new revision of its policy.
@@ -230,6 +295,9 @@ func (e Entry) check() error {
 		if _, _, err := e.Key.Parse(); err != nil {
 			return fmt.Errorf("record %s: %w", e.ID, err)
 		}
+	}
+	if e.Stage.final() != (e.End != nil) {
+		return fmt.Errorf("record %s: stage %s and its end do not fit", e.ID, e.Stage)
 	}
 	return e.checkHolds()
 }

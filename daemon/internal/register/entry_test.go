@@ -59,21 +59,27 @@ func in(t testing.TB, stage register.Stage, holds int) register.Entry {
 	e.PolicyRev = 1
 	for range holds {
 		var err error
-		if e, err = e.Suspend("security officer", "lost", at); err != nil {
+		if e, err = e.Suspend(register.HoldOwner, "lost", at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	e.Stage = stage
+	if stage == register.Superseded || stage == register.Cancelled || stage == register.Invalid {
+		e.End = &register.End{Basis: "replaced", From: "2026-11-22T10:51:00Z", Recorded: "2026-11-22T10:51:00Z"}
+	}
 	return e
 }
 
 var moves = map[string]func(register.Entry) (register.Entry, error){
 	"activate":   register.Entry.Activate,
-	"suspend":    func(e register.Entry) (register.Entry, error) { return e.Suspend("security officer", "lost", at) },
+	"suspend":    func(e register.Entry) (register.Entry, error) { return e.Suspend(register.HoldOwner, "lost", at) },
 	"resume":     func(e register.Entry) (register.Entry, error) { return e.Resume(0) },
 	"resume 1":   func(e register.Entry) (register.Entry, error) { return e.Resume(1) },
 	"resume 9":   func(e register.Entry) (register.Entry, error) { return e.Resume(9) },
 	"set policy": func(e register.Entry) (register.Entry, error) { return e.SetPolicy(e.PolicyRev + 1) },
+	"certify":    func(e register.Entry) (register.Entry, error) { return e.AddCertificate(certificate("02"), at) },
+	"cancel":     func(e register.Entry) (register.Entry, error) { return e.Cancel("单位撤销", at) },
+	"destroy":    func(e register.Entry) (register.Entry, error) { return e.DestroyKey(at) },
 }
 
 // TestMovesAreThePromisedTable holds every move from every state. What is not
@@ -84,18 +90,18 @@ func TestMovesAreThePromisedTable(t *testing.T) {
 		holds int
 		legal string // move=status, the status that it leads to
 	}{
-		{register.Pending, 0, "activate=active, suspend=suspended, set policy=pending"},
-		{register.Pending, 1, "activate=suspended, suspend=suspended, resume=pending, resume 1=pending, set policy=suspended"},
-		{register.Pending, 2, "activate=suspended, suspend=suspended, resume 1=suspended, set policy=suspended"},
-		{register.Active, 0, "suspend=suspended, set policy=active"},
-		{register.Active, 1, "suspend=suspended, resume=active, resume 1=active, set policy=suspended"},
-		{register.Active, 2, "suspend=suspended, resume 1=suspended, set policy=suspended"},
-		{register.Superseded, 0, ""},
-		{register.Superseded, 1, ""},
-		{register.Cancelled, 0, ""},
-		{register.Cancelled, 1, ""},
-		{register.Invalid, 0, ""},
-		{register.Invalid, 1, ""},
+		{register.Pending, 0, "activate=active, suspend=suspended, set policy=pending, certify=pending, cancel=cancelled"},
+		{register.Pending, 1, "activate=suspended, suspend=suspended, resume=pending, resume 1=pending, set policy=suspended, certify=suspended, cancel=cancelled"},
+		{register.Pending, 2, "activate=suspended, suspend=suspended, resume 1=suspended, set policy=suspended, certify=suspended, cancel=cancelled"},
+		{register.Active, 0, "suspend=suspended, set policy=active, certify=active, cancel=cancelled"},
+		{register.Active, 1, "suspend=suspended, resume=active, resume 1=active, set policy=suspended, certify=suspended, cancel=cancelled"},
+		{register.Active, 2, "suspend=suspended, resume 1=suspended, set policy=suspended, certify=suspended, cancel=cancelled"},
+		{register.Superseded, 0, "destroy=superseded"},
+		{register.Superseded, 1, "destroy=superseded"},
+		{register.Cancelled, 0, "destroy=cancelled"},
+		{register.Cancelled, 1, "destroy=cancelled"},
+		{register.Invalid, 0, "destroy=invalid"},
+		{register.Invalid, 1, "destroy=invalid"},
 		{"", 0, ""},
 		{"unheard-of", 1, ""},
 	} {
@@ -171,8 +177,8 @@ func TestPolicyRevisionsGoUpByOne(t *testing.T) {
 }
 
 func TestHoldSaysWhoWhyAndWhen(t *testing.T) {
-	e, err := in(t, register.Active, 0).Suspend("custodian 7", "遗失", at)
-	want := register.Hold{ID: 1, Authority: "custodian 7", Basis: "遗失", From: "2026-11-22T10:51:00Z", Recorded: "2026-11-22T10:51:00Z", LiftBy: "custodian 7"}
+	e, err := in(t, register.Active, 0).Suspend(register.HoldCA, "遗失", at)
+	want := register.Hold{ID: 1, Authority: register.HoldCA, Basis: "遗失", From: "2026-11-22T10:51:00Z", Recorded: "2026-11-22T10:51:00Z", LiftBy: register.HoldOwner}
 	if err != nil || len(e.Holds) != 1 || e.Holds[0] != want {
 		t.Errorf("Suspend = %+v, %v, want %+v", e.Holds, err, want)
 	}
@@ -186,7 +192,7 @@ func TestHoldNumbersAreNotUsedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err = e.Suspend("security officer", "again", at); err != nil {
+	if e, err = e.Suspend(register.HoldOwner, "again", at); err != nil {
 		t.Fatal(err)
 	}
 	if len(e.Holds) != 2 || e.Holds[0].ID != 1 || e.Holds[1].ID != 3 || e.LastHold != 3 {
@@ -198,10 +204,11 @@ func TestHoldNumbersAreNotUsedAgain(t *testing.T) {
 }
 
 // goldenRecord is a record as it lies in the store: a promise to the next
-// version.
-func goldenRecord(t testing.TB) string {
+// version. entry.json is one of the first version, entry-ended.json one with
+// every field of class key.
+func goldenRecord(t testing.TB, name string) string {
 	t.Helper()
-	data, err := os.ReadFile("testdata/entry.json")
+	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,11 +216,13 @@ func goldenRecord(t testing.TB) string {
 }
 
 func TestRecordIsTheGoldenOne(t *testing.T) {
-	e := in(t, register.Active, 1)
-	e.Key.Transcript = strings.Repeat("ab", 32)
+	e := in(t, register.Cancelled, 1)
+	e.Owner, e.Certificates = "finance", []register.Certificate{certificate("01")}
+	e.Certificates[0].Revoked, e.Certificates[0].Imported = "2026-11-20T00:00:00Z", "2026-11-22T10:51:00Z"
+	e.Key.Transcript, e.Key.Destroyed = strings.Repeat("ab", 32), "2026-11-22T10:51:00Z"
 	e.Proof.Signatures = []authority.Signature{{Form: "ssh", Value: "c2ln"}}
 	data, err := e.Marshal()
-	if want := goldenRecord(t); err != nil || string(data) != want {
+	if want := goldenRecord(t, "entry-ended.json"); err != nil || string(data) != want {
 		t.Errorf("Marshal = %s, %v\nwant      %s", data, err, want)
 	}
 	again, err := register.Parse(data)
@@ -222,10 +231,22 @@ func TestRecordIsTheGoldenOne(t *testing.T) {
 	}
 }
 
+func TestRecordOfTheFirstVersionIsReadAsItWas(t *testing.T) {
+	was := goldenRecord(t, "entry.json")
+	e, err := register.Parse([]byte(was))
+	if err != nil || e.ID != "contracts" || e.Status() != register.Suspended || e.Certificates != nil || e.End != nil {
+		t.Fatalf("Parse = %+v, %v", e, err)
+	}
+	if data, err := e.Marshal(); err != nil || string(data) != was {
+		t.Errorf("Marshal = %s, %v", data, err)
+	}
+}
+
 func TestSealRecordRoundTrips(t *testing.T) {
 	e := pending(t)
 	signer := register.Signer{Certificate: strings.Repeat("0", 64), Key: *e.Key}
 	e.Class, e.Key, e.Stage = register.ClassSeal, nil, register.Superseded
+	e.End = &register.End{Basis: "重新制作", From: "2026-12-01T00:00:00Z", Recorded: "2026-12-01T00:00:00Z"}
 	e.Seal = &register.Seal{ESID: "31000000000001", Generation: 1, SESeal: strings.Repeat("1", 64), Version: "v4",
 		NotBefore: "2026-01-01T00:00:00Z", NotAfter: "2027-01-01T00:00:00Z", Signers: []register.Signer{signer}}
 	data, err := e.Marshal()
@@ -259,6 +280,8 @@ func TestRecordThatSaysTwoThingsIsRefused(t *testing.T) {
 		"not a public key":   func(e *register.Entry) { e.Key.Public = other },
 		"other type of key":  func(e *register.Entry) { e.Key.Type = "SM2" },
 		"no type of key":     func(e *register.Entry) { e.Key.Type = "" },
+		"final without end":  func(e *register.Entry) { e.Stage = register.Cancelled },
+		"end of what is not": func(e *register.Entry) { e.End = &register.End{Basis: "x"} },
 		"hold twice":         func(e *register.Entry) { e.Holds, e.LastHold = []register.Hold{{ID: 1}, {ID: 1}}, 1 },
 		"hold 0":             func(e *register.Entry) { e.Holds, e.LastHold = []register.Hold{{}}, 1 },
 		"hold above last":    func(e *register.Entry) { e.Holds, e.LastHold = []register.Hold{{ID: 2}}, 1 },
@@ -276,7 +299,7 @@ func TestRecordThatSaysTwoThingsIsRefused(t *testing.T) {
 }
 
 func TestParseRefusesOtherForms(t *testing.T) {
-	good := goldenRecord(t)
+	good := goldenRecord(t, "entry.json")
 	for name, text := range map[string]string{
 		"empty":         "",
 		"line end":      good + "\n",

@@ -2,8 +2,10 @@ package register_test
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
+	"signet/daemon/internal/authority"
 	"signet/daemon/internal/register"
 )
 
@@ -50,6 +52,27 @@ func FuzzParsePolicyRecord(f *testing.F) {
 		again, err := r.Marshal()
 		if err != nil || !bytes.Equal(again, data) || p.Text() != r.Text {
 			t.Fatalf("accepted %q, writes %q (%v)", data, again, err)
+		}
+	})
+}
+
+// FuzzParseFacts: no bytes panic; what is accepted under its own hash is
+// written back the same, and under no other hash.
+func FuzzParseFacts(f *testing.F) {
+	f.Fuzz(func(t *testing.T, data []byte) {
+		hash := authority.ContentHash(data)
+		facts, err := register.ParseFacts(data, hash)
+		if err != nil {
+			if !reflect.DeepEqual(facts, register.Facts{}) {
+				t.Error("refused facts are not the zero facts")
+			}
+			return
+		}
+		if again, err := facts.Marshal(); err != nil || !bytes.Equal(again, data) {
+			t.Fatalf("accepted %q, writes %q (%v)", data, again, err)
+		}
+		if _, err := register.ParseFacts(append(data, ' '), hash); err == nil {
+			t.Fatal("other bytes are taken under the same hash")
 		}
 	})
 }

@@ -36,6 +36,8 @@ func child(verb, path string) error {
 	switch verb {
 	case "create":
 		return childCreate(path)
+	case "rebuild":
+		return childRebuild(path)
 	case "open":
 		return childOpen(path)
 	case "open-all":

@@ -39,11 +39,16 @@ type Guard struct {
 // A Change is what an act does to the register. The committer fills in the
 // index of the act's event, which is the commit's first.
 type Change struct {
-	Entry  *register.Entry
-	Policy *register.PolicyRecord
-	Blobs  [][]byte
-	Nonce  string // hex
-	Expiry time.Time
+	Entries []*register.Entry
+	Policy  *register.PolicyRecord
+	Staff   register.Staff // all officers after the act; nil if it changes none
+	Blobs   [][]byte
+	Nonce   string // hex
+	Expiry  time.Time
+
+	// Epoch, if not 0, begins with the act's event and is above the log's: what
+	// the log goes on from may have been followed by other events once.
+	Epoch uint64
 }
 
 // A Receipt says where an event stands in the log, and a tree that has it.
@@ -76,6 +81,9 @@ func (s *Store) apply(tx *bolt.Tx, h *head, c *Commit) error {
 		if err := c.Change.write(tx, h, d); err != nil {
 			return err
 		}
+		h.epoch = c.Events[0].Epoch
+	}
+	if c.Events[0].PrevAct != nil {
 		h.lastAct = c.Events[0].Seq
 	}
 	events := tx.Bucket(bucketEvent)
@@ -135,10 +143,42 @@ func (ch *Change) write(tx *bolt.Tx, h *head, d draft) error {
 			return fmt.Errorf("writing policy: %w", err)
 		}
 	}
-	if ch.Entry == nil {
-		return nil
+	if ch.Staff != nil {
+		if err := putStaff(tx, d.staff); err != nil {
+			return err
+		}
 	}
-	return putEntry(tx, h, ch.Entry, d.entry)
+	for i, e := range ch.Entries {
+		if err := putEntry(tx, h, e, d.entries[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putStaff replaces the officers by staff.
+func putStaff(tx *bolt.Tx, staff map[string][]byte) error {
+	b := tx.Bucket(bucketOfficer)
+	var gone [][]byte
+	if err := b.ForEach(func(id, _ []byte) error {
+		if staff[string(id)] == nil {
+			gone = append(gone, slices.Clone(id))
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("reading officers: %w", err)
+	}
+	for _, id := range gone {
+		if err := b.Delete(id); err != nil {
+			return fmt.Errorf("removing officer: %w", err)
+		}
+	}
+	for id, data := range staff {
+		if err := b.Put([]byte(id), data); err != nil {
+			return fmt.Errorf("writing officer: %w", err)
+		}
+	}
+	return nil
 }
 
 func putEntry(tx *bolt.Tx, h *head, e *register.Entry, data []byte) error {

@@ -72,8 +72,8 @@ func (p *pace) done(commits int, more bool) {
 	}
 }
 
-// limit is how long a commit may be held back for those that are announced: an
-// eighth of the time in which all of them will have come, which is what each
+// limit is how long a commit may be held back for those that are announced: a
+// quarter of the time in which all of them will have come, which is what each
 // of them takes anyway.
 func (p *pace) limit(announced int64) time.Duration {
 	return min(p.each*time.Duration(announced)/4, longestGather)
@@ -219,7 +219,7 @@ func (s *Store) fillTx(tx *bolt.Tx, next *head, group []*Commit) (Position, erro
 	if err != nil {
 		return Position{}, err
 	}
-	at := Position{Size: next.tree.Size(), Root: root, Recorded: next.recorded}
+	at := Position{Size: next.tree.Size(), Root: root, Recorded: next.recorded, Epoch: next.epoch}
 	return at, next.save(tx)
 }
 

@@ -11,12 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"signet/daemon/internal/audit"
+	"signet/daemon/internal/register"
 )
 
 // A Genesis is the first event of an appliance with what its act fixed.
 type Genesis struct {
 	Event   *audit.Event // Seq, Epoch and Recorded are set here
 	Content []byte       // of the init act
+	Blobs   [][]byte     // facts that the event binds, and what they name
+	Staff   register.Staff
 	Nonce   string
 	Expiry  time.Time
 }
@@ -69,7 +72,7 @@ func writeGenesis(path string, g Genesis, now time.Time) (appliance string, err 
 		if err := tx.Bucket(bucketEvent).Put(be64(0), line); err != nil {
 			return fmt.Errorf("writing genesis event: %w", err)
 		}
-		h := &head{tree: audit.NewTree(), recorded: e.Recorded.Time()}
+		h := &head{tree: audit.NewTree(), recorded: e.Recorded.Time(), epoch: 1}
 		if err := h.tree.Append(leaf); err != nil {
 			return err
 		}
@@ -82,14 +85,22 @@ func writeMeta(tx *bolt.Tx, appliance string, g Genesis) error {
 	for _, kv := range [][2][]byte{
 		{keySchema, be64(Schema)},
 		{keyAppliance, []byte(appliance)},
-		{keyEpoch, be64(1)},
 		{keyGenesis, g.Content},
 	} {
 		if err := meta.Put(kv[0], kv[1]); err != nil {
 			return fmt.Errorf("writing %s: %w", kv[0], err)
 		}
 	}
-	if err := putBlob(tx, g.Content); err != nil {
+	for _, blob := range append([][]byte{g.Content}, g.Blobs...) {
+		if err := putBlob(tx, blob); err != nil {
+			return err
+		}
+	}
+	staff, err := g.Staff.Marshal()
+	if err != nil {
+		return err
+	}
+	if err := putStaff(tx, staff); err != nil {
 		return err
 	}
 	nonce, err := hex.DecodeString(g.Nonce)

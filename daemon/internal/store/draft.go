@@ -21,8 +21,9 @@ var errEmpty = errors.New("commit without events")
 type draft struct {
 	lines   [][]byte
 	private [][]byte // by index of lines, nil where none
-	entry   []byte
+	entries [][]byte
 	policy  []byte
+	staff   map[string][]byte
 	nonce   []byte
 }
 
@@ -35,7 +36,7 @@ func (s *Store) draft(h *head, c *Commit) (d draft, err error) {
 		return draft{}, err
 	}
 	if c.Change != nil {
-		if err := c.Change.encode(&d, c.Events[0].Seq); err != nil {
+		if err := c.Change.encode(&d, c.Events[0]); err != nil {
 			return draft{}, err
 		}
 	}
@@ -54,10 +55,16 @@ func (s *Store) number(h *head, c *Commit) ([][]byte, error) {
 	if recorded.Time().Before(h.recorded) {
 		recorded = audit.At(h.recorded)
 	}
+	epoch := h.epoch
+	if c.Change != nil && c.Change.Epoch != 0 {
+		if epoch = c.Change.Epoch; epoch <= h.epoch {
+			return nil, fmt.Errorf("beginning epoch %d: the log is in epoch %d", epoch, h.epoch)
+		}
+	}
 	lines := make([][]byte, len(c.Events))
 	for i, e := range c.Events {
-		e.V, e.Epoch, e.Seq, e.Recorded = audit.EventVersion, s.epoch, h.tree.Size()+uint64(i), recorded
-		if e.Kind == audit.KindAct && c.Change != nil && i == 0 {
+		e.V, e.Epoch, e.Seq, e.Recorded, e.PrevAct = audit.EventVersion, epoch, h.tree.Size()+uint64(i), recorded, nil
+		if c.Change != nil && i == 0 && e.Kind == audit.KindAct && e.Result == audit.Allowed {
 			last := h.lastAct
 			e.PrevAct = &last
 		}
@@ -85,7 +92,8 @@ func (c *Commit) encodePrivate() ([][]byte, error) {
 }
 
 // encode tells the records of the change which event made them so.
-func (ch *Change) encode(d *draft, seq uint64) (err error) {
+func (ch *Change) encode(d *draft, act *audit.Event) (err error) {
+	seq := act.Seq
 	if d.nonce, err = hex.DecodeString(ch.Nonce); err != nil {
 		return fmt.Errorf("nonce: %w", err)
 	}
@@ -95,11 +103,19 @@ func (ch *Change) encode(d *draft, seq uint64) (err error) {
 			return err
 		}
 	}
-	if ch.Entry != nil {
-		ch.Entry.Proof.Event = seq
-		if d.entry, err = ch.Entry.Marshal(); err != nil {
+	if ch.Staff != nil {
+		ch.Staff.Stamp(act.Act, seq)
+		if d.staff, err = ch.Staff.Marshal(); err != nil {
 			return err
 		}
+	}
+	for _, e := range ch.Entries {
+		e.Proof.Event = seq
+		data, err := e.Marshal()
+		if err != nil {
+			return err
+		}
+		d.entries = append(d.entries, data)
 	}
 	return nil
 }

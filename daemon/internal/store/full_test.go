@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"signet/testsoftHSM/need"
 )
 
 // fillUp records until the store says that it is full and returns how many
@@ -63,7 +65,7 @@ func TestFullStoreRefusesAndGoesOnWithMoreRoom(t *testing.T) {
 // A disk that is really full: a tmpfs of our own. The store goes on when
 // there is room again, without being opened anew.
 func TestFullDiskRefusesAndGoesOnWithMoreRoom(t *testing.T) {
-	needRoot(t)
+	need.Root(t, "mounts a file system")
 	dir := t.TempDir()
 	if err := unix.Mount("signet-test", dir, "tmpfs", 0, "size=400k"); err != nil {
 		t.Fatalf("mounting a tmpfs: %v", err)

@@ -202,9 +202,6 @@ func TestDamagedStoreIsRefused(t *testing.T) {
 			return b.Put(keyGenesis, bytes.Replace(b.Get(keyGenesis), []byte(`"mixed"`), []byte(`"gm"`), 1))
 		}, ErrDamaged},
 		"appliance id altered":      {put(bucketMeta, keyAppliance, bytes.Repeat([]byte("0"), 64)), ErrDamaged},
-		"entry that is no record":   {put(bucketEntry, []byte("contracts"), []byte("{}")), ErrDamaged},
-		"entry cut":                 {put(bucketEntry, []byte("contracts"), []byte(`{"class":"key"`)), ErrDamaged},
-		"empty entry":               {put(bucketEntry, []byte("contracts"), nil), ErrDamaged},
 		"idempotency record cut":    {put(bucketIdem, be64(2), []byte("x")), ErrDamaged},
 		"idempotency key of 1 byte": {put(bucketIdem, []byte("x"), make([]byte, idemHead)), ErrDamaged},
 	}
@@ -223,6 +220,38 @@ func TestDamagedStoreIsRefused(t *testing.T) {
 			}
 			edit(t, path, c.change)
 			wantRefused(t, path, c.want)
+		})
+	}
+}
+
+// A record of the register that somebody altered costs that entry, not the
+// appliance: the store opens, and no use of it is recorded as allowed under
+// the revision that it had.
+func TestRecordThatCannotBeReadEndsItsEntryOnly(t *testing.T) {
+	path := filled(t)
+	whole := contentOf(t, path)
+	for name, record := range map[string][]byte{"no record": []byte("{}"), "cut": []byte(`{"class":"key"`), "empty": {}} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, whole, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			edit(t, path, func(tx *bolt.Tx) error { return tx.Bucket(bucketEntry).Put([]byte("contracts"), record) })
+			s, err := Open(path, Options{Now: newTestClock().now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if entries, err := s.Entries(); err != nil || !bytes.Equal(entries["contracts"], record) {
+				t.Errorf("Entries = %q, %v, want the bytes as they are", entries, err)
+			}
+			late := guarded("late", 1)
+			if err := s.Record(late); err != nil || !late.Overtaken {
+				t.Errorf("a use under the revision it had: overtaken %v, %v", late.Overtaken, err)
+			}
+			other := act(entry(t, "invoices", 1))
+			if err := s.Record(other); err != nil {
+				t.Errorf("another entry: %v", err)
+			}
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/daemon/internal/audit"
 )
 
 // acknowledged returns the events that a child was given receipts for.
@@ -161,7 +163,10 @@ func TestPoisonedStoreAnswersNothing(t *testing.T) {
 		"Events":     func() error { _, err := r.Events(0, 1); return err },
 		"Event":      func() error { _, _, err := r.Event(0); return err },
 		"Entries":    func() error { _, err := r.Entries(); return err },
-		"Policy":     func() error { _, _, err := r.Policy("contracts", 1); return err },
+		"Policy":     func() error { _, err := r.Policy("contracts", 1); return err },
+		"Staff":      func() error { _, err := r.Staff(); return err },
+		"Acts":       func() error { return r.Acts(func(*audit.Event) error { return nil }) },
+		"Verify":     func() error { return r.Verify(1, audit.Hash{}) },
 		"Blob":       func() error { _, err := r.Blob("00"); return err },
 		"NonceUsed":  func() error { _, err := r.NonceUsed("00", time.Now()); return err },
 		"Remembered": func() error { _, err := r.Remembered(hashOf("key a")); return err },

@@ -3,14 +3,13 @@ package store
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
 	bolt "go.etcd.io/bbolt"
 
 	"signet/daemon/internal/audit"
-	"signet/daemon/internal/register"
-	"signet/policy"
 )
 
 // maxPage bounds the events of one read transaction, which must stay far
@@ -72,34 +71,42 @@ func (s *Store) Event(seq uint64) (*audit.Event, audit.Hash, error) {
 	return e, audit.LeafHash(lines[0]), nil
 }
 
-// Entries returns every record of the register in the order of ids.
-func (s *Store) Entries() (entries []register.Entry, err error) {
-	err = s.view(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketEntry).ForEach(func(_, data []byte) error {
-			e, err := register.Parse(data)
-			if err != nil {
-				return fmt.Errorf("%w: %w", ErrDamaged, err)
+// Entries returns every record of the register by its id, as it is stored. What
+// they are worth is for whoever proves them.
+func (s *Store) Entries() (map[string][]byte, error) { return s.records(bucketEntry) }
+
+// Staff returns the officers' records by their ids, as they are stored.
+func (s *Store) Staff() (map[string][]byte, error) { return s.records(bucketOfficer) }
+
+// records reads a bucket in pages: no transaction of it lives long.
+func (s *Store) records(bucket []byte) (map[string][]byte, error) {
+	all := map[string][]byte{}
+	var from []byte
+	for more := true; more; {
+		err := s.view(func(tx *bolt.Tx) error {
+			c, n := tx.Bucket(bucket).Cursor(), 0
+			key, data := c.Seek(from)
+			for ; key != nil && n < maxPage; key, data = c.Next() {
+				all[string(key)], n = slices.Clone(data), n+1
 			}
-			entries = append(entries, e)
+			from, more = slices.Clone(key), key != nil
 			return nil
 		})
-	})
-	return entries, err
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
-// Policy returns one revision of an entry's policy.
-func (s *Store) Policy(id string, rev uint32) (r register.PolicyRecord, p policy.Policy, err error) {
+// Policy returns one revision of an entry's policy as it is stored, nil if
+// there is none.
+func (s *Store) Policy(id string, rev uint32) (data []byte, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
-		data := tx.Bucket(bucketPolicy).Get(policyKey(id, rev))
-		if data == nil {
-			return fmt.Errorf("%w: policy revision %d of %s is missing", ErrDamaged, rev, id)
-		}
-		if r, p, err = register.ParsePolicyRecord(data); err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
+		data = slices.Clone(tx.Bucket(bucketPolicy).Get(policyKey(id, rev)))
 		return nil
 	})
-	return r, p, err
+	return data, err
 }
 
 // Blob returns the content whose SM3 is hash (hex), nil if there is none.
@@ -162,6 +169,10 @@ func (s *Store) rehash(size uint64) (*audit.Tree, error) {
 
 // extend appends events to a tree of the first ones until it has size.
 func (s *Store) extend(tree *audit.Tree, size uint64) error {
+	last, err := s.lastAct()
+	if err != nil {
+		return err
+	}
 	for tree.Size() < size {
 		lines, err := s.Events(tree.Size(), int(min(size-tree.Size(), maxPage)))
 		if err != nil {
@@ -171,6 +182,9 @@ func (s *Store) extend(tree *audit.Tree, size uint64) error {
 			return fmt.Errorf("%w: the log ends at event %d, want %d", ErrDamaged, tree.Size(), size)
 		}
 		for _, line := range lines {
+			if tree.Size() > last && namesAct(line) {
+				return fmt.Errorf("%w: event %d is of an act, the store says that %d is the last", ErrDamaged, tree.Size(), last)
+			}
 			if err := tree.Append(audit.LeafHash(line)); err != nil {
 				return err
 			}

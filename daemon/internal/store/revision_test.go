@@ -85,12 +85,11 @@ func TestOvertakenChangeIsNotMade(t *testing.T) {
 	c := act(entry(t, "contracts", 7))
 	c.Guard = &Guard{Entry: "contracts", Rev: 1}
 	r.record(c)
-	entries, err := r.Entries()
-	if err != nil {
-		t.Fatal(err)
+	if revs := r.revs(); !c.Overtaken || len(revs) != 1 || revs["contracts"] != 2 {
+		t.Errorf("overtaken %v, revisions %v: want revision 2", c.Overtaken, revs)
 	}
-	if !c.Overtaken || len(entries) != 1 || entries[0].Rev != 2 {
-		t.Errorf("overtaken %v, register %+v: want revision 2", c.Overtaken, entries)
+	if c.Events[0].PrevAct != nil {
+		t.Error("the act that was overtaken is a link of the acts")
 	}
 	if c := r.record(guarded("now", 2)); c.Overtaken {
 		t.Error("the revision moved all the same")

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -212,7 +211,7 @@ func uses(sigs ...string) *Commit {
 func act(e register.Entry) *Commit {
 	return &Commit{
 		Events: []*audit.Event{{Kind: audit.KindAct, Op: "entry.suspend", Entry: e.ID, Result: audit.Allowed}},
-		Change: &Change{Entry: &e},
+		Change: &Change{Entries: []*register.Entry{&e}},
 	}
 }
 
@@ -293,16 +292,3 @@ func rootOf(t testing.TB, lines [][]byte) audit.Hash {
 }
 
 func nonce(n byte) string { return strings.Repeat(hex.EncodeToString([]byte{n}), 16) }
-
-// needRoot skips what only root can do, unless SIGNET_REQUIRE says that it
-// must run.
-func needRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), "root") {
-		t.Fatal("this test needs root, and SIGNET_REQUIRE asks for it")
-	}
-	t.Skip("needs root: it mounts a file system")
-}

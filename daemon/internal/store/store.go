@@ -23,7 +23,6 @@ type Store struct {
 	path      string      // bbolt forgets its own when it is closed
 	file      os.FileInfo // of db when it was opened
 	appliance string
-	epoch     uint64
 	genesis   []byte
 	memory    memory
 	now       func() time.Time
@@ -52,6 +51,7 @@ type Position struct {
 	Size     uint64
 	Root     audit.Hash
 	Recorded time.Time // of the last event
+	Epoch    uint64    // of the last act
 }
 
 // Options says how a store is opened.
@@ -142,7 +142,7 @@ func (s *Store) load() (err error) {
 		if err != nil {
 			return err
 		}
-		at := Position{Size: s.head.tree.Size(), Root: root, Recorded: s.head.recorded}
+		at := Position{Size: s.head.tree.Size(), Root: root, Recorded: s.head.recorded, Epoch: s.head.epoch}
 		s.position.Store(&at)
 		s.recent.add(at)
 		return s.loadIdem(tx)
@@ -165,9 +165,6 @@ func (s *Store) loadMeta(tx *bolt.Tx) error {
 		if tx.Bucket(name) == nil {
 			return fmt.Errorf("%w: it has no bucket %s", ErrDamaged, name)
 		}
-	}
-	if s.epoch, err = readUint64(meta, keyEpoch); err != nil {
-		return err
 	}
 	s.appliance = string(meta.Get(keyAppliance))
 	s.genesis = append([]byte(nil), meta.Get(keyGenesis)...)
@@ -242,7 +239,11 @@ func (s *Store) view(read func(*bolt.Tx) error) error {
 	if s.poison.Load() != nil {
 		return ErrPoisoned
 	}
-	return s.db.View(read)
+	err := s.db.View(read)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	return err
 }
 
 func syncDir(path string) error {
