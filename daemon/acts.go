@@ -10,6 +10,7 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/certificate"
 	"signet/daemon/internal/register"
 	"signet/daemon/internal/store"
 	"signet/policy"
@@ -25,27 +26,36 @@ type submission struct {
 	raw        string
 	content    []byte
 	signatures []authority.Signature
+	signers    []authority.Signer // found by judge
 }
 
 // An outcome is what an act has become.
 type outcome struct {
 	event uint64
 	entry *register.Entry
+	made  register.Facts
 }
 
-// A procedure is how one kind of act is carried out. prepare does what may
-// take long, with no lock held, so that a suspend never waits for a key to be
-// made; change judges the act under the lock and returns what it changes.
-// after does what is true only once the act is recorded, and finish, with no
-// lock held, what the act permits once: its fault does not undo the act. undo
-// takes back what prepare did if the act is certainly not recorded.
+// A procedure is how one kind of act is carried out. What it makes of an entry
+// is for the register to say (register.Apply); a procedure is what the world
+// has to do with it. prepare does what may take long, with no lock held, so
+// that a suspend never waits for a key to be made; it finds the facts. check
+// judges under the lock what the register cannot. after does what is true only
+// once the act is recorded, and finish, with no lock held, what the act permits
+// once: its fault does not undo the act. undo takes back what prepare did if
+// the act is certainly not recorded.
 type procedure struct {
 	prepare func(context.Context) error
-	change  func() (store.Change, error)
+	check   func() error
 	after   func()
 	finish  func(context.Context) error
 	undo    func()
-	signs   uint64 // C_Sign calls of prepare, counted in the act's event
+	facts   register.Facts
+	blobs   [][]byte        // that the facts name
+	signs   uint64          // C_Sign calls of prepare, counted in the act's event
+	epoch   uint64          // in which the log goes on; 0: the one it is in
+	beside  []*audit.Event  // events that are recorded with the act's
+	staff   *officersChange // of an act that changes the officers
 }
 
 func (p *procedure) takeBack(err error) {
@@ -59,24 +69,33 @@ func (p *procedure) takeBack(err error) {
 // procedures is the table of the kinds that are built. The kinds that make or
 // re-open a store are in initialise.go and clear.go.
 var procedures = map[authority.Kind]func(*appliance, submission) (*procedure, error){
+	authority.OfficerChange: officerChange,
 	authority.KeyCreate:     keyCreate,
-	authority.EntryActivate: entryActivate,
-	authority.EntrySuspend:  entrySuspend,
-	authority.EntryResume:   entryResume,
+	authority.KeyAdopt:      keyAdopt,
+	authority.KeyDestroy:    keyDestroy,
+	authority.EntryActivate: byRegister,
+	authority.EntrySuspend:  byRegister,
+	authority.EntryResume:   byRegister,
+	authority.EntryCancel:   byRegister,
 	authority.PolicySet:     policySet,
+	authority.CertRequest:   certRequest,
+	authority.CertImport:    certImport,
+	authority.CRLImport:     crlImport,
+	authority.SelfTest:      selfTest,
+	authority.Backup:        backUp,
 	authority.TokenClearPIN: tokenClearPIN,
 	authority.ClockAccept:   clockAccept,
 }
 
 // apply is the one function through which anything changes. An act that is
 // refused is an event too.
-func (a *appliance) apply(ctx context.Context, sub submission) (outcome, *protocol.Error) {
+func (a *appliance) apply(ctx context.Context, sub *submission) (outcome, *protocol.Error) {
 	done, signs, err := a.carryOut(ctx, sub)
 	if err == nil || errors.Is(err, errUnfinished) {
-		a.sayApplied(sub, done)
+		a.sayApplied(*sub, done)
 		return done, a.unfinished(done, err)
 	}
-	return outcome{}, a.refuseAct(sub, signs, err)
+	return outcome{}, a.refuseAct(*sub, signs, err)
 }
 
 // errUnfinished is wrapped by the fault of a finish: the act is recorded.
@@ -126,7 +145,7 @@ func (sub submission) on() string {
 }
 
 // carryOut returns what the act has become, and how often it had the HSM sign.
-func (a *appliance) carryOut(ctx context.Context, sub submission) (done outcome, signs uint64, err error) {
+func (a *appliance) carryOut(ctx context.Context, sub *submission) (done outcome, signs uint64, err error) {
 	if err := a.judge(sub); err != nil {
 		return outcome{}, 0, err
 	}
@@ -139,7 +158,7 @@ func (a *appliance) carryOut(ctx context.Context, sub submission) (done outcome,
 	if !ok {
 		return outcome{}, 0, fmt.Errorf("%w: %s", errUnsupported, sub.act.Kind)
 	}
-	p, err := begin(a, sub)
+	p, err := begin(a, *sub)
 	if err != nil {
 		return outcome{}, 0, err
 	}
@@ -148,7 +167,7 @@ func (a *appliance) carryOut(ctx context.Context, sub submission) (done outcome,
 			return outcome{}, p.signs, err
 		}
 	}
-	if done, err = a.commitAct(sub, p); err != nil {
+	if done, err = a.commitAct(*sub, p); err != nil {
 		p.takeBack(err)
 		return outcome{}, p.signs, err
 	}
@@ -163,13 +182,12 @@ func (a *appliance) carryOut(ctx context.Context, sub submission) (done outcome,
 // errUnsupported is returned for an act of a kind that is not built yet.
 var errUnsupported = errors.New("not built yet")
 
-// judge holds an act to all that does not depend on what it changes.
-func (a *appliance) judge(sub submission) error {
+// judge holds an act to all that does not depend on what it changes, and finds
+// out who signed it. The prefix comes last: it may hash the log anew, which
+// nobody without signatures has done for him.
+func (a *appliance) judge(sub *submission) error {
 	if sub.act.Appliance != a.id {
 		return fmt.Errorf("%w: it names %.16s…, this is %.16s…", authority.ErrOtherAppliance, sub.act.Appliance, a.id)
-	}
-	if err := a.genesis.Authorise(sub.act, sub.signatures, sub.inAdmin); err != nil {
-		return err
 	}
 	if err := a.checkActTime(sub.act); err != nil {
 		return err
@@ -177,10 +195,30 @@ func (a *appliance) judge(sub submission) error {
 	if err := sub.act.CheckContent(sub.content); err != nil {
 		return err
 	}
-	if err := a.checkPrefix(sub.act); err != nil {
+	if err := a.checkNonce(sub.act); err != nil {
 		return err
 	}
-	return a.checkNonce(sub.act)
+	if err := a.authorise(sub, a.now()); err != nil {
+		return err
+	}
+	return a.checkPrefix(sub.act)
+}
+
+// authorise finds the persons who signed. Certificates of officers must be
+// valid now.
+func (a *appliance) authorise(sub *submission, at time.Time) error {
+	c := authority.Case{
+		Act: sub.act, Raw: sub.raw, Content: sub.content, Signatures: sub.signatures, At: at, InAdminGroup: sub.inAdmin,
+	}
+	if authority.AboutEntry(sub.act.Kind) {
+		c.On.Entry = sub.act.Target
+		if acct := a.book.find(sub.act.Target); acct != nil {
+			c.On.Owner = acct.entry.Owner
+		}
+	}
+	var err error
+	sub.signers, err = a.genesis.Authorise(a.roster.roll(), c)
+	return err
 }
 
 // checkActTime judges by the later of clock and log. Nonces are dropped by the
@@ -233,7 +271,7 @@ func (a *appliance) checkNonce(act authority.Act) error {
 	if err != nil {
 		return err
 	}
-	if used {
+	if used || a.roster.isSpent(act.Nonce) {
 		return authority.ErrReplayed
 	}
 	return nil
@@ -247,62 +285,151 @@ func (a *appliance) commitAct(sub submission, p *procedure) (outcome, error) {
 	if err := a.checkNonce(sub.act); err != nil {
 		return outcome{}, err
 	}
-	change, err := p.change()
-	if err != nil {
-		return outcome{}, err
-	}
-	expiry, err := sub.act.Expiry()
-	if err != nil {
-		return outcome{}, err
-	}
-	change.Nonce, change.Expiry = sub.act.Nonce, expiry
-	change.Blobs = append(change.Blobs, sub.content)
-	proof := register.Proof{Act: sub.raw, Signatures: sub.signatures}
-	if change.Entry != nil {
-		change.Entry.Proof = proof
-	}
-	if change.Policy != nil {
-		change.Policy.Proof = proof
+	if p.check != nil {
+		if err := p.check(); err != nil {
+			return outcome{}, err
+		}
 	}
 	e := a.actEvent(sub)
-	e.Result, e.Count = audit.Allowed, p.signs
-	describeKey(e, change.Entry)
-	c := &store.Commit{Events: []*audit.Event{e}, Change: &change}
+	// Once more: an act that changed the officers may have come between, and
+	// whoever reads the log judges by the officers of its order.
+	if err := a.authorise(&sub, e.Decided.Time()); err != nil {
+		return outcome{}, err
+	}
+	e.Result, e.Count, e.Role = audit.Allowed, p.signs, roleOf(sub.signers)
+	change, err := a.change(sub, p, e)
+	if err != nil {
+		return outcome{}, err
+	}
+	c := &store.Commit{Events: append([]*audit.Event{e}, p.beside...), Change: change}
 	if err := a.store.Record(c); err != nil {
 		a.troubles.record(err.Error())
 		return outcome{}, err
 	}
 	a.troubles.record("")
 	a.withdraw()
+	if p.staff != nil {
+		a.roster.enter(p.staff.roll, change.Staff, e.Seq)
+	}
+	if p.facts.CRL != nil {
+		a.roster.noteCRL(p.facts, e.Seq)
+	}
 	if p.after != nil {
 		p.after()
 	}
-	return outcome{event: c.Receipts[0].Event, entry: change.Entry}, nil
+	done := outcome{event: c.Receipts[0].Event, made: p.facts}
+	if authority.AboutEntry(sub.act.Kind) {
+		if acct := a.book.find(sub.act.Target); acct != nil {
+			done.entry = &acct.entry
+		}
+	}
+	return done, nil
 }
 
+// change is what the act makes durable, with the event that says so.
+func (a *appliance) change(sub submission, p *procedure, e *audit.Event) (*store.Change, error) {
+	expiry, err := sub.act.Expiry()
+	if err != nil {
+		return nil, err
+	}
+	facts, err := p.facts.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	change := &store.Change{Nonce: sub.act.Nonce, Expiry: expiry, Epoch: p.epoch, Blobs: append(p.blobs, sub.content)}
+	if string(facts) != "{}" {
+		e.Input, e.Value = factsInput, authority.ContentHash(facts)
+		change.Blobs = append(change.Blobs, facts)
+	}
+	applied := register.Applied{
+		Act: sub.act, Content: sub.content, Facts: p.facts, At: e.Decided.Time(),
+		Proof: register.Proof{Act: sub.raw, Signatures: sub.signatures},
+	}
+	if p.staff != nil {
+		if p.staff.roll, change.Staff, err = a.roster.change(sub.content, applied.Proof); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range touched(sub.act, p.facts) {
+		if err := a.changeEntry(id, applied, change); err != nil {
+			return nil, err
+		}
+	}
+	describeKey(e, p.facts)
+	return change, nil
+}
+
+// touched are the entries that an act is on.
+func touched(act authority.Act, f register.Facts) []string {
+	if authority.AboutEntry(act.Kind) {
+		return []string{act.Target}
+	}
+	var ids []string
+	for _, r := range f.Revoked {
+		ids = append(ids, r.Entry)
+	}
+	return ids
+}
+
+// changeEntry adds what the act makes of one entry. A record that is not
+// proven is not built on.
+func (a *appliance) changeEntry(id string, applied register.Applied, change *store.Change) error {
+	var before register.Entry
+	if acct := a.book.find(id); acct != nil {
+		if err := a.prove(acct); err != nil {
+			return err
+		}
+		before = acct.entry
+	} else if !makesEntry(applied.Act.Kind) {
+		return fmt.Errorf("%w: %s", errNoEntry, strconv.Quote(id))
+	}
+	step, err := register.Apply(before, applied)
+	if err != nil {
+		return err
+	}
+	if step.Moved {
+		change.Entries, change.Policy = append(change.Entries, &step.Entry), step.Policy
+	}
+	return nil
+}
+
+func makesEntry(k authority.Kind) bool { return k == authority.KeyCreate || k == authority.KeyAdopt }
+
 // describeKey has the event of a new key name it: the log alone then says which
-// public key an entry had from its first day, and which transcript is the
-// ceremony's.
-func describeKey(e *audit.Event, entry *register.Entry) {
-	if entry == nil || entry.Key == nil || entry.Rev != 1 {
+// public key an entry had from its first day.
+func describeKey(e *audit.Event, f register.Facts) {
+	if f.Key == nil {
 		return
 	}
-	if _, public, err := entry.Key.Parse(); err == nil {
-		e.Signer, e.Token = signerOf(public), entry.Key.Token
+	if _, public, err := f.Key.Parse(); err == nil {
+		e.Signer, e.Token = signerOf(public), f.Key.Token
 	}
-	e.Input, e.Value = "transcript", entry.Key.Transcript
 }
 
 func (a *appliance) actEvent(sub submission) *audit.Event {
 	at, uid := audit.At(a.clock.from.Real()), sub.who.UID
+	rule, _ := authority.RuleOf(sub.act.Kind)
 	e := &audit.Event{
 		Kind: audit.KindAct, Decided: &at, Clock: a.clock.syncState(), UID: &uid, GID: &sub.who.GIDs[0], GIDs: sub.who.GIDs[1:],
-		PID: sub.who.PID, Unit: sub.who.Unit, Op: string(sub.act.Kind), Act: sub.raw, Role: "unsigned",
+		PID: sub.who.PID, Unit: sub.who.Unit, Op: string(sub.act.Kind), Act: sub.raw, ActSigs: authority.SignatureTexts(sub.signatures),
+		Role: roleOf(sub.signers), Opcode: rule.Opcode,
 	}
 	if authority.AboutEntry(sub.act.Kind) {
 		e.Entry = sub.act.Target
 	}
 	return e
+}
+
+// roleOf says who signed, as what.
+func roleOf(signers []authority.Signer) string {
+	if len(signers) == 0 {
+		return "unsigned"
+	}
+	texts := make([]string, len(signers))
+	for i, s := range signers {
+		texts[i] = s.String()
+	}
+	return strings.Join(texts, " ")
 }
 
 // refuseAct records a refused act, counted like every refusal.
@@ -341,6 +468,13 @@ var actCodes = []struct {
 	{authority.ErrDuplicate, protocol.DuplicateSigner},
 	{authority.ErrSignature, protocol.BadActSignature},
 	{register.ErrTransition, protocol.IllegalTransition},
+	{register.ErrUnproven, protocol.RecordUnproven},
+	{register.ErrExists, protocol.Conflict},
+	{certificate.ErrEncryption, protocol.CertIsEncryption},
+	{certificate.ErrKeyMismatch, protocol.KeyMismatch},
+	{certificate.ErrInvalid, protocol.CertInvalid},
+	{certificate.ErrOlderCRL, protocol.Conflict},
+	{certificate.ErrCRL, protocol.Malformed},
 	{errUnsupported, protocol.Unsupported},
 	{errClockJumped, protocol.ClockJumped},
 	{errClockBehind, protocol.ClockBehind},
@@ -367,7 +501,7 @@ func (a *appliance) actError(err error) *protocol.Error {
 // withoutCode leaves out the words that the code says already.
 func withoutCode(err, sentinel error) string {
 	switch sentinel {
-	case authority.ErrMalformed, register.ErrTransition, errConflict:
+	case authority.ErrMalformed, register.ErrTransition, register.ErrExists, errConflict:
 		return strings.TrimPrefix(err.Error(), sentinel.Error()+": ")
 	}
 	return err.Error()
@@ -383,14 +517,5 @@ var (
 	errNoToken  = errors.New("no token of that name in the configuration")
 	errConflict = errors.New("conflict")
 )
-
-// target returns the entry that an act is about.
-func (a *appliance) target(sub submission) (register.Entry, error) {
-	acct := a.book.find(sub.act.Target)
-	if acct == nil {
-		return register.Entry{}, fmt.Errorf("%w: %s", errNoEntry, strconv.Quote(sub.act.Target))
-	}
-	return acct.entry, nil
-}
 
 func (a *appliance) now() time.Time { return a.clock.from.Real().UTC() }

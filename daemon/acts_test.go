@@ -10,6 +10,7 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/register"
 	"signet/policy"
 	"signet/protocol"
 	"signet/protocol/admin"
@@ -62,7 +63,7 @@ func TestActsAreRefusedForWhatTheyAre(t *testing.T) {
 			q.Signatures = []admin.Signature{{Form: "ssh", Value: "x"}}
 			return q
 		}(), protocol.BadActSignature},
-		{"kind not built", o.act(authority.KeyDestroy, "sm2", authority.Nothing{}), protocol.Unsupported},
+		{"kind not built", o.act(authority.SealMake, "sm2", authority.Nothing{}), protocol.Unsupported},
 		{"unknown entry", o.act(authority.EntrySuspend, "nobody", authority.Suspend{Basis: "x"}), protocol.UnknownEntry},
 		{"no reason given", o.act(authority.EntrySuspend, "sm2", authority.Suspend{}), protocol.Malformed},
 		{"active already", o.act(authority.EntryActivate, "sm2", authority.Nothing{}), protocol.IllegalTransition},
@@ -127,7 +128,11 @@ func TestEveryActNamesTheOneBeforeIt(t *testing.T) {
 	if n != 5 {
 		t.Errorf("%d acts, want 5", n)
 	}
-	if e := r.server.appliance().book.find("sm2").entry; e.Proof.Event != last || !strings.Contains(e.Proof.Act, "entry.resume") {
+	data, err := r.server.appliance().store.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := register.Parse(data["sm2"]); err != nil || e.Proof.Event != last || !strings.Contains(e.Proof.Act, "entry.resume") {
 		t.Errorf("record's proof = %+v, want event %d", e.Proof, last)
 	}
 }
@@ -152,7 +157,8 @@ func TestCeremonyLeavesATranscript(t *testing.T) {
 		if ev.Count != 1 {
 			t.Errorf("event %d counts %d signatures of the ceremony, want 1", ev.Seq, ev.Count)
 		}
-		if ev.Value != e.Key.Transcript || ev.Signer != r.server.appliance().book.find("sm2").signer {
+		facts, err := readFacts(r.server.appliance().store, ev.Value)
+		if err != nil || facts.Key.Transcript != e.Key.Transcript || ev.Signer != r.server.appliance().book.find("sm2").signer {
 			t.Errorf("event %d names transcript %s and key %s", ev.Seq, ev.Value, ev.Signer)
 		}
 	}

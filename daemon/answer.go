@@ -63,6 +63,9 @@ func (s *Server) answerSign(ctx context.Context, who Peer, f protocol.Frame) (pr
 	}
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
+	if fault := s.awaitAnchor(ctx, a, req.Entry); fault != nil {
+		return nil, nil, fault
+	}
 	reply, p, fault := a.sign(ctx, who, f.Call, req)
 	if fault != nil {
 		return nil, nil, fault

@@ -8,6 +8,7 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/certificate"
 	"signet/daemon/internal/store"
 	"signet/policy"
 	"signet/protocol"
@@ -20,16 +21,23 @@ type appliance struct {
 	id       string
 	genesis  authority.Genesis
 	store    *store.Store
+	roster   *roster
 	book     *book
+	trust    certificate.Trust
+	lists    *lists
 	clock    *clock
 	ledger   *ledger
 	flights  *flights
 	tokens   *tokens
 	summary  *summary
 	troubles *troubles
-	journal  *systemd.Journal
+
+	selfTests *selfTests
+	backups   *backups
+	journal   *systemd.Journal
 
 	acts    sync.Mutex      // held while an act is judged and recorded: acts follow one another
+	closing chan struct{}   // closed by close
 	nonces  map[string]bool // of acts being carried out; guarded by acts
 	leaving sync.RWMutex    // held for reading by each write of signatures, see withdraw
 }
@@ -119,6 +127,7 @@ func (a *appliance) tick() {
 
 // close records what is counted and the stop, and closes the store.
 func (a *appliance) close() error {
+	close(a.closing)
 	for _, c := range a.ledger.takeDue(time.Time{}) {
 		a.recordCounted(c)
 	}

@@ -2,12 +2,16 @@ package daemon
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os/user"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/emmansun/gmsm/sm3"
 
 	"signet/daemon/internal/register"
 	"signet/daemon/internal/store"
@@ -19,11 +23,15 @@ import (
 // An account is what a decision about an entry needs, at one revision. It is
 // immutable: a change makes a new one.
 type account struct {
-	entry  register.Entry
+	entry  register.Entry // without the act of its proof
 	key    hsm.KeyRef
 	signer string // hex of SM3 over the public key's DER
 	policy policy.Bound
-	record register.PolicyRecord
+	record register.PolicyRecord // without the act of its proof
+
+	stored, storedPolicy [sm3.Size]byte // SM3 of the records as they are stored
+	proof                *proving
+	chain                *chain
 }
 
 // A book is the register in memory. The committer turns its pages, after a
@@ -33,39 +41,91 @@ type book struct {
 	accounts map[string]*account
 }
 
-// openBook reads the whole register.
-func openBook(s *store.Store) (*book, error) {
-	entries, err := s.Entries()
+// openBook reads the whole register. A record that cannot be read, or that is
+// missing though there were acts on it, is an account that is not proven.
+func openBook(s *store.Store, r *roster) (*book, error) {
+	records, err := s.Entries()
 	if err != nil {
 		return nil, err
 	}
-	b := &book{accounts: make(map[string]*account, len(entries))}
-	for _, e := range entries {
-		a, err := readAccount(s, e)
-		if err != nil {
-			return nil, err
+	b := &book{accounts: make(map[string]*account, len(records))}
+	if err := b.read(s, records); err != nil {
+		return nil, err
+	}
+	for _, id := range r.entries() {
+		if b.accounts[id] == nil {
+			b.accounts[id] = unreadable(id, fmt.Errorf("%w: its record is missing from the store", register.ErrUnproven))
 		}
-		b.accounts[e.ID] = a
 	}
 	return b, nil
 }
 
-func readAccount(s *store.Store, e register.Entry) (*account, error) {
-	a, err := newAccount(e)
-	if err != nil || e.PolicyRev == 0 {
-		return a, err
+// read makes the accounts of the records, on all processors: it is most of a
+// start with ten thousand of them.
+func (b *book) read(s *store.Store, records map[string][]byte) error {
+	var work sync.WaitGroup
+	ids := make(chan string)
+	faults := make([]error, runtime.GOMAXPROCS(0))
+	for i := range faults {
+		work.Go(func() {
+			for id := range ids {
+				a, err := readAccount(s, id, records[id])
+				if err != nil {
+					faults[i] = err
+					continue
+				}
+				b.turn(a)
+			}
+		})
 	}
-	record, p, err := s.Policy(e.ID, e.PolicyRev)
+	for id := range records {
+		ids <- id
+	}
+	close(ids)
+	work.Wait()
+	return errors.Join(faults...)
+}
+
+// unreadable is the account of a record that is no good: it refuses all.
+func unreadable(id string, err error) *account {
+	return &account{entry: register.Entry{ID: id}, proof: disproved(err), chain: new(chain)}
+}
+
+// readAccount fails only if the store cannot be read.
+func readAccount(s *store.Store, id string, data []byte) (*account, error) {
+	e, err := register.Parse(data)
+	if err == nil && e.ID != id {
+		err = fmt.Errorf("it says that it is the record of %s", strconv.Quote(e.ID))
+	}
 	if err != nil {
+		return unreadable(id, fmt.Errorf("%w: %w", register.ErrUnproven, err)), nil
+	}
+	a, err := newAccount(e)
+	if err != nil {
+		return unreadable(id, fmt.Errorf("%w: %w", register.ErrUnproven, err)), nil
+	}
+	a.stored, a.proof = sm3.Sum(data), new(proving)
+	if e.PolicyRev == 0 {
+		return a, nil
+	}
+	if data, err = s.Policy(e.ID, e.PolicyRev); err != nil {
 		return nil, err
 	}
+	record, p, err := register.ParsePolicyRecord(data)
+	if err != nil {
+		a.proof = disproved(fmt.Errorf("%w: %w", register.ErrUnproven, err))
+		return a, nil
+	}
+	a.storedPolicy = sm3.Sum(data)
 	a.bind(record, p, systemLookup)
 	return a, nil
 }
 
-// newAccount is the account of an entry whose policy allows nobody yet.
+// newAccount is the account of an entry whose policy allows nobody yet. The
+// act of its proof stays in the store: ten thousand of them are megabytes.
 func newAccount(e register.Entry) (*account, error) {
-	a := &account{entry: e}
+	e.Proof = register.Proof{Event: e.Proof.Event}
+	a := &account{entry: e, chain: new(chain)}
 	if e.Key != nil {
 		id, public, err := e.Key.Parse()
 		if err != nil {
@@ -80,6 +140,7 @@ func newAccount(e register.Entry) (*account, error) {
 // bind ties the policy to whom its names mean by lookup: a name that means
 // another id than when the policy was set allows nobody.
 func (a *account) bind(record register.PolicyRecord, p policy.Policy, lookup policy.Lookup) {
+	record.Proof = register.Proof{Event: record.Proof.Event}
 	a.record = record
 	a.policy, _ = policy.Bind(p, policy.Resolved{Users: record.Users, Groups: record.Groups}, lookup)
 }

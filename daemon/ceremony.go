@@ -2,39 +2,21 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
-	"time"
 
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/register"
-	"signet/daemon/internal/store"
 	"signet/hsm"
 	"signet/protocol"
 	"signet/protocol/algo"
-	"signet/systemd"
 )
 
-// A ceremony makes the key of a new entry: the driver generates it and reads
-// its attributes back, then the key proves itself above the driver seam by a
-// signature that is verified here.
-type ceremony struct {
-	*appliance
-	sub        submission
-	driver     hsm.Driver
-	token      string
-	title      string
-	spec       hsm.Spec
-	key        hsm.KeyRef
-	alg        algo.Algorithm // that the key proved itself with
-	transcript []byte
-	procedure  *procedure
-}
-
+// keyCreate makes the key of a new entry.
 func keyCreate(a *appliance, sub submission) (*procedure, error) {
 	var content authority.CreateKey
 	if err := authority.ParseContent(sub.content, &content); err != nil {
@@ -44,98 +26,154 @@ func keyCreate(a *appliance, sub submission) (*procedure, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.genesis.Crypto == "gm" && typ != algo.KeySM2 {
-		return nil, fmt.Errorf(`%w: type %v: this appliance was made with crypto "gm" and has SM2 keys only`, authority.ErrMalformed, typ)
+	if err := a.mayHold(typ); err != nil {
+		return nil, err
 	}
 	if err := a.checkNewEntry(sub.act.Target); err != nil {
 		return nil, err
 	}
-	tok := a.tokens.byName[content.Token]
-	if tok == nil {
-		return nil, fmt.Errorf("%w: %s", errNoToken, strconv.Quote(content.Token))
+	tok, err := a.tokens.named(content.Token)
+	if err != nil {
+		return nil, err
 	}
-	c := &ceremony{appliance: a, sub: sub, driver: tok.driver, token: content.Token, title: content.Title}
 	// The nonce keeps the label apart from that of a ceremony for the same
 	// entry that a crash left without its act. An id may be as long as a label.
 	id := sub.act.Target[:min(len(sub.act.Target), labelRoom)]
-	c.spec = hsm.Spec{Type: typ, Label: id + "." + sub.act.Nonce[:8]}
-	c.procedure = &procedure{prepare: c.make, change: c.change, undo: c.undo}
-	return c.procedure, nil
-}
-
-// make generates the key and has it prove itself.
-func (c *ceremony) make(ctx context.Context) error {
-	key, transcript, err := c.driver.Generate(ctx, c.token, c.spec)
-	if err != nil {
-		return err
+	m := &keyMaking{
+		tokens: a.tokens, journal: a.journal, uid: sub.who.UID, driver: tok.driver, token: content.Token,
+		spec: hsm.Spec{Type: typ, Label: id + "." + sub.act.Nonce[:8]},
 	}
-	c.key = key
-	if err := c.prove(ctx); err != nil {
-		c.undo()
-		return fmt.Errorf("proving the new key: %w", err)
-	}
-	transcript.Add("sign and verify a random value", c.alg.String(), hsm.Held)
-	if c.transcript, err = json.Marshal(transcript); err != nil {
-		c.undo()
-		return fmt.Errorf("encoding transcript: %w", err)
-	}
-	return nil
-}
-
-// prove signs a random value by the first algorithm of the key that the token
-// has a mechanism for.
-func (c *ceremony) prove(ctx context.Context) error {
-	var err error
-	for _, c.alg = range algo.For(c.spec.Type) {
-		if err = c.proveBy(ctx, c.alg); hsm.ClassOf(err) != hsm.ClassUnsupported {
+	p := &procedure{undo: m.undo}
+	p.prepare = func(ctx context.Context) error {
+		err := m.make(ctx)
+		p.signs = m.signs
+		if err != nil {
 			return err
 		}
+		p.facts.Key, p.blobs = m.record(), [][]byte{m.transcript}
+		return nil
 	}
-	return err
-}
-
-// proveBy signs 32 random bytes or more, which are no DER SEQUENCE that a
-// stamp could be mistaken for should the key become a seal's.
-func (c *ceremony) proveBy(ctx context.Context, a algo.Algorithm) error {
-	tbs := make([]byte, max(a.DigestSize(), 32))
-	rand.Read(tbs)
-	_, err := c.tokens.sign(ctx, c.sub.who.UID, c.key, a, tbs)
-	if hsm.ClassOf(err) != hsm.ClassUnsupported {
-		c.procedure.signs++ // what is refused for its mechanism never reaches C_Sign
-	}
-	return err
-}
-
-func (c *ceremony) change() (store.Change, error) {
-	if err := c.checkNewEntry(c.sub.act.Target); err != nil {
-		return store.Change{}, err
-	}
-	e := register.Entry{
-		ID: c.sub.act.Target, Class: register.ClassKey, Rev: 1, Title: c.title, Stage: register.Pending,
-		Key:     register.NewKey(c.token, c.key.ID, c.key.Public, "ceremony", authority.ContentHash(c.transcript)),
-		Created: c.now().Format(time.RFC3339),
-	}
-	return store.Change{Entry: &e, Blobs: [][]byte{c.transcript}}, nil
+	p.check = func() error { return a.checkNewEntry(sub.act.Target) }
+	return p, nil
 }
 
 // labelRoom is what a label of 64 bytes leaves for the entry's id.
 const labelRoom = 64 - len(".12345678")
 
-// undoTimeout bounds the destruction of a key that no act recorded.
-const undoTimeout = 30 * time.Second
+// mayHold refuses a type of key that the appliance was made not to have.
+func (a *appliance) mayHold(typ algo.KeyType) error {
+	if a.genesis.Crypto == authority.GM && typ != algo.KeySM2 {
+		return fmt.Errorf(`%w: type %v: this appliance was made with crypto "gm" and has SM2 keys only`, authority.ErrMalformed, typ)
+	}
+	return nil
+}
 
-// undo destroys the key again: one that no entry names would lie on the
-// token for ever. It does not depend on the officer's connection.
-func (c *ceremony) undo() {
-	if c.key.Public.IsZero() {
-		return
+// keyAdopt takes a key that lies on a token already into the register: its
+// making was not witnessed, and the record says so for ever.
+func keyAdopt(a *appliance, sub submission) (*procedure, error) {
+	var content authority.AdoptKey
+	if err := authority.ParseContent(sub.content, &content); err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), undoTimeout)
-	defer cancel()
-	if err := c.driver.Destroy(ctx, c.key); err != nil {
-		c.journal.Send(systemd.InternalError, fmt.Sprintf("the key %s (%s) of a ceremony that failed is still on the token",
-			c.spec.Label, hex.EncodeToString(c.key.ID)), systemd.Token(c.token), systemd.Cause(err))
+	id, err := hex.DecodeString(content.ID)
+	if err != nil || len(id) == 0 || hex.EncodeToString(id) != content.ID {
+		return nil, fmt.Errorf("%w: id %.130q: want a CKA_ID in lower-case hex", authority.ErrMalformed, content.ID)
 	}
+	if err := a.checkNewEntry(sub.act.Target); err != nil {
+		return nil, err
+	}
+	tok, err := a.tokens.named(content.Token)
+	if err != nil {
+		return nil, err
+	}
+	p := new(procedure)
+	p.prepare = func(ctx context.Context) error { return a.inspect(ctx, p, tok.driver, sub.who.UID, content.Token, id) }
+	p.check = func() error {
+		if err := a.checkNewEntry(sub.act.Target); err != nil {
+			return err
+		}
+		return a.checkNewKey(p.facts.Key)
+	}
+	return p, nil
+}
+
+// inspect finds the facts of a key that is adopted, and has it sign.
+func (a *appliance) inspect(ctx context.Context, p *procedure, driver hsm.Driver, uid uint32, token string, id []byte) error {
+	found, transcript, err := driver.Inspect(ctx, token, id)
+	if err != nil {
+		return err
+	}
+	if err := a.mayHold(found.Type); err != nil {
+		return err
+	}
+	// Judged under the lock too; here so that a key which has its place in the
+	// register, or is the log's, signs nothing for this.
+	if err := a.checkNewKey(register.NewKey(token, found.ID, found.Public, register.Adopted, "")); err != nil {
+		return err
+	}
+	m := keyMaking{tokens: a.tokens, journal: a.journal, uid: uid, driver: driver, token: token,
+		key: hsm.KeyRef{Token: token, ID: found.ID, Public: found.Public}}
+	alg, err := m.prove(ctx)
+	p.signs = m.signs
+	if err != nil {
+		return fmt.Errorf("having the key sign: %w", err)
+	}
+	transcript.Add("sign and verify a random value", alg.String(), hsm.Held)
+	text, err := json.Marshal(transcript)
+	if err != nil {
+		return fmt.Errorf("encoding transcript: %w", err)
+	}
+	p.facts.Key = register.NewKey(token, found.ID, found.Public, register.Adopted, authority.ContentHash(text))
+	p.blobs = [][]byte{text}
+	return nil
+}
+
+// checkNewKey refuses a key that an entry has already: one public key belongs
+// to one entry, or a policy could be gone round by the other one.
+func (a *appliance) checkNewKey(key *register.Key) error {
+	for _, acct := range a.book.all() {
+		if acct.entry.Key != nil && acct.entry.Key.Public == key.Public {
+			return fmt.Errorf("%w: entry %s has this key", errConflict, acct.entry.ID)
+		}
+	}
+	if logKey := a.roster.logKey; logKey != nil && logKey.Public == key.Public {
+		return fmt.Errorf("%w: this is the key of the log", errConflict)
+	}
+	return nil
+}
+
+// keyDestroy removes the key once the act is recorded: what the log does not
+// know of must not happen to a key. One that could not be removed, because its
+// token was down, is marked and signs nothing; the same act once more tries the
+// token again.
+func keyDestroy(a *appliance, sub submission) (*procedure, error) {
+	acct := a.book.find(sub.act.Target)
+	if acct == nil || acct.entry.Key == nil {
+		return new(procedure), nil // the register says what is wrong
+	}
+	tok, err := a.tokens.named(acct.entry.Key.Token)
+	if err != nil {
+		return nil, err
+	}
+	return &procedure{finish: func(ctx context.Context) error { return tok.driver.Destroy(ctx, acct.key) }}, nil
+}
+
+// named returns the token of that name in the configuration.
+func (t *tokens) named(name string) (*token, error) {
+	tok := t.byName[name]
+	if tok == nil {
+		return nil, fmt.Errorf("%w: %s: want one of %v", errNoToken, strconv.Quote(name), t.names())
+	}
+	return tok, nil
+}
+
+func (t *tokens) names() []string {
+	var names []string
+	for name := range t.byName {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // hsmActError maps a fault of the HSM in an act. Officers see the detail.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"fmt"
 
-	"signet/daemon/internal/store"
 	"signet/protocol"
 	"signet/systemd"
 )
@@ -12,7 +11,7 @@ import (
 // opened anew, which rewrites its meta pages first; the act is judged against
 // the genesis found there and becomes the first event. If it is refused, store and
 // mode stay as they were.
-func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
+func (s *Server) clearPoison(sub *submission) (outcome, *protocol.Error) {
 	s.initialising.Lock()
 	defer s.initialising.Unlock()
 	cond := s.condition()
@@ -36,7 +35,7 @@ func (s *Server) clearPoison(sub submission) (outcome, *protocol.Error) {
 		return outcome{}, s.stillPoisonedAs(cond, answer, a.store.Close())
 	}
 	s.adopt(a)
-	a.sayApplied(sub, done)
+	a.sayApplied(*sub, done)
 	return done, nil
 }
 
@@ -93,11 +92,11 @@ func (s *Server) lastKnown() (*marker, error) {
 }
 
 // clear judges the act and records it.
-func (a *appliance) clear(sub submission) (outcome, error) {
+func (a *appliance) clear(sub *submission) (outcome, error) {
 	if err := a.judge(sub); err != nil {
 		return outcome{}, err
 	}
-	return a.commitAct(sub, &procedure{change: func() (store.Change, error) { return store.Change{}, nil }})
+	return a.commitAct(*sub, new(procedure))
 }
 
 // stillPoisoned leaves the mode as it was. A store that cannot be opened cannot

@@ -119,6 +119,12 @@ func TestServerKeepsItsContract(t *testing.T) {
 	c.ask("POST", admin.PathActs, mustJSON(t, c.act(authority.KeyDestroy, "sm2", authority.Nothing{})), 400)
 	c.ask("POST", admin.PathActs, "{", 400)
 	c.ask("POST", admin.PathActs, `{"act":"`+strings.Repeat("x", maxBodyBytes)+`"}`, 413)
+	c.ask("GET", admin.PathOfficers, "", 200)
+	c.ask("GET", admin.PathCRLs, "", 200)
+	c.ask("GET", admin.PathActs, "", 200)
+	c.ask("GET", admin.PathActs+"/"+strings.Repeat("0", 32), "", 404)
+	c.ask("GET", admin.PathBackups+"/"+strings.Repeat("0", 32), "", 404)
+	c.ask("POST", admin.PathRestore, "", 409)
 	for path, item := range c.doc.Paths.Map() {
 		for method := range item.Operations() {
 			if !c.seen[method+" "+path] {
@@ -126,6 +132,27 @@ func TestServerKeepsItsContract(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The same of an appliance with officers, whose answers have more in them.
+func TestServerKeepsItsContractWithOfficers(t *testing.T) {
+	r := startedOfficers(t)
+	r.activeEntry("kept", "SM2")
+	c := newContract(r.administrator())
+	waiting := r.signed(authority.EntryCancel, "kept", authority.Cancel{Basis: "x"}, "sara")
+	c.ask("POST", admin.PathActs, mustJSON(t, waiting), 403)
+	act, err := authority.ParseAct([]byte(waiting.Act))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ask("GET", admin.PathActs, "", 200)
+	c.ask("GET", admin.PathActs+"/"+act.Nonce, "", 200)
+	c.ask("GET", admin.PathOfficers, "", 200)
+	c.ask("GET", admin.PathStatus, "", 200)
+	c.ask("GET", admin.PathActContext, "", 200)
+	c.ask("GET", admin.PathEntries+"/kept", "", 200)
+	c.ask("GET", admin.PathEvents+"?from=0&limit=1000", "", 403)
+	c.ask("POST", admin.PathActs, mustJSON(t, r.signed(authority.EntrySuspend, "kept", authority.Suspend{Basis: "x"}, "carl")), 200)
 }
 
 // An auditor gets, on either socket, the content of every act that took

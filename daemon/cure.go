@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"signet/daemon/internal/register"
 	"signet/daemon/internal/store"
 )
 
@@ -26,9 +27,12 @@ func (s *Server) cure(err error) string {
 		{target(store.ErrNewer), "install the version of signet that wrote it" + again},
 		{target(store.ErrLocked), fmt.Sprintf("end the program that holds %s (fuser -v names it): the store itself is not at fault%s", s.storePath(), again)},
 		{target(fs.ErrPermission), fmt.Sprintf("give %s and what is in it back to signetd's user, files with mode 0600: the store itself is not at fault%s", s.stateDir, again)},
+		{target(errLogToken), "name the token of the log key in [log] of signetd.toml" + again},
 		{target(errMarker), fmt.Sprintf("move %s/%s away: the store is then judged without it, and its log says so%s", s.stateDir, markerName, again)},
 		{anyOf(unix.ELOOP, unix.EISDIR), fmt.Sprintf("put the file itself at %s, no link or directory%s", s.storePath(), again)},
-		{target(errOlder), fmt.Sprintf("put back the newest copy of the store: this one lacks events that the marker knows of%s; without one, %s", again, anew)},
+		{target(errOlder), fmt.Sprintf("put back the newest copy of the store: this one lacks events that the marker knows of%s; without one, officers accept the loss: signetctl mode clear --accept-older", again)},
+		{target(errMissing), "restore the newest backup: signetctl restore FILE; without one, " + anew},
+		{target(register.ErrUnproven), fmt.Sprintf("somebody changed the store: keep %s as evidence, move it away and restore the newest backup: signetctl restore FILE", s.storePath())},
 	} {
 		if row.is(err) {
 			return row.cure

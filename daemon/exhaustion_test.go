@@ -28,9 +28,7 @@ type process struct {
 func startedProcess(t *testing.T) *process {
 	t.Helper()
 	needRoot(t)
-	bin := t.TempDir()
-	mustDo(t, stage.Build(t.Context(), bin, ""))
-	s, err := stage.New(bin)
+	s, err := stage.NewBuilt(t.Context(), "")
 	mustDo(t, err)
 	t.Cleanup(func() { mustDo(t, s.Close()) })
 	p := &process{t, s}

@@ -1,19 +1,28 @@
 package daemon
 
 import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/register"
 	"signet/daemon/internal/store"
+	"signet/hsm"
 	"signet/protocol"
+	"signet/protocol/algo"
 	"signet/systemd"
 )
 
 // initialise carries out the init act: the one that makes a store. It is
 // taken in mode uninitialised only, and once.
-func (s *Server) initialise(sub submission) (outcome, *protocol.Error) {
+func (s *Server) initialise(ctx context.Context, sub *submission) (outcome, *protocol.Error) {
 	s.initialising.Lock()
 	defer s.initialising.Unlock()
 	if cond := s.condition(); cond.mode != Uninitialised {
@@ -24,33 +33,44 @@ func (s *Server) initialise(sub submission) (outcome, *protocol.Error) {
 	}
 	genesis, err := s.judgeInit(sub)
 	if err != nil {
-		return outcome{}, protocol.NewError(initCode(err), "%s", err.Error())
+		return outcome{}, initError(err)
 	}
-	a, err := s.create(sub)
+	a, made, err := s.create(ctx, *sub, genesis)
 	if err != nil {
+		if answer, ok := hsmActError(err); ok {
+			return outcome{}, answer
+		}
+		if answer := initError(err); answer.Code != uint32(protocol.Internal) {
+			return outcome{}, answer
+		}
 		s.journal.Send(systemd.StoreFault, "the store could not be made", systemd.Cause(err))
 		return outcome{}, protocol.NewError(protocol.Internal, "the store could not be made: see the journal")
 	}
 	s.adopt(a)
+	if err := os.Remove(s.stagedPath()); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a restore that was given up
+		s.journal.Send(systemd.StoreFault, "a backup that was handed in could not be removed", systemd.Cause(err))
+	}
 	s.journal.Send(systemd.ActApplied, fmt.Sprintf("appliance %s was initialised (authority %s, crypto %s)", genesis.Appliance, genesis.Authority, genesis.Crypto),
 		systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Appliance(a.id), systemd.Event(0))
-	return outcome{event: 0}, nil
+	return outcome{event: 0, made: made}, nil
 }
 
-func initCode(err error) protocol.Code {
+// initError maps what is wrong with an init to its code.
+func initError(err error) *protocol.Error {
 	for _, row := range actCodes {
 		if errors.Is(err, row.err) {
-			return row.code
+			return protocol.NewError(row.code, "%s", withoutCode(err, row.err))
 		}
 	}
-	return protocol.Malformed
+	return protocol.NewError(protocol.Internal, "")
 }
 
-func (s *Server) judgeInit(sub submission) (authority.Genesis, error) {
+func (s *Server) judgeInit(sub *submission) (authority.Genesis, error) {
 	if sub.act.Appliance != "" {
 		return authority.Genesis{}, fmt.Errorf("%w: appliance: empty for init, the id is made by it", authority.ErrMalformed)
 	}
-	if err := sub.act.CheckTime(s.sources.Real().UTC()); err != nil {
+	now := s.sources.Real().UTC()
+	if err := sub.act.CheckTime(now); err != nil {
 		return authority.Genesis{}, err
 	}
 	if err := sub.act.CheckContent(sub.content); err != nil {
@@ -63,27 +83,179 @@ func (s *Server) judgeInit(sub submission) (authority.Genesis, error) {
 	if genesis.Appliance != s.name {
 		return authority.Genesis{}, fmt.Errorf("%w: appliance %q: signetd.toml names %q", authority.ErrMalformed, genesis.Appliance, s.name)
 	}
-	return genesis, genesis.Authorise(sub.act, sub.signatures, sub.inAdmin)
+	if _, err := recipientsOf(genesis); err != nil {
+		return authority.Genesis{}, err
+	}
+	sub.signers, err = genesis.Authorise(authority.Roll{}, authority.Case{
+		Act: sub.act, Raw: sub.raw, Content: sub.content, Signatures: sub.signatures, At: now, InAdminGroup: sub.inAdmin,
+	})
+	return genesis, err
 }
 
-// create makes the store and opens it. The marker follows at adoption: a
+// create makes what init makes: the key of the log, the store, and on the
+// token of the key the anchor. In this order, so that a crash leaves what can
+// be told apart: a key that nothing names, or a store that opens with a
+// warning; an anchor without its store would be an appliance that was lost.
+func (s *Server) create(ctx context.Context, sub submission, genesis authority.Genesis) (*appliance, register.Facts, error) {
+	var facts register.Facts
+	var blobs [][]byte
+	var signs uint64
+	undo := func() {}
+	if genesis.Authority == authority.Officers {
+		m, report, err := s.makeLogKey(ctx, sub, genesis)
+		if err != nil {
+			return nil, facts, err
+		}
+		undo, signs = m.undo, m.signs
+		facts = register.Facts{Key: m.record(), Made: authority.ContentHash(report)}
+		blobs = [][]byte{m.transcript, report}
+	}
+	a, err := s.createStore(sub, genesis, facts, blobs, signs)
+	if err != nil {
+		undo()
+		return nil, facts, err
+	}
+	if genesis.LogKey == nil {
+		return a, facts, nil
+	}
+	if err := s.tokens.writeAnchor(ctx, genesis.LogKey.Token, a.anchor()); err != nil {
+		undo()
+		return nil, facts, errors.Join(fmt.Errorf("writing the anchor: %w", err), a.store.Close(), os.Remove(s.storePath()))
+	}
+	s.anchorDue.Store(false)
+	return a, facts, nil
+}
+
+func (a *appliance) anchor() anchor {
+	at := a.store.Position()
+	return anchor{Appliance: a.id, Epoch: at.Epoch, Size: at.Size, Root: hex.EncodeToString(at.Root[:])}
+}
+
+// A product is a token as the officers saw it and as it describes itself.
+type product struct {
+	authority.Product
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+	TokenSerial  string `json:"token_serial"`
+	Firmware     string `json:"firmware"`
+	Module       string `json:"module"`
+	URI          string `json:"uri"`
+	Profile      string `json:"profile"`
+	Production   bool   `json:"production"`
+	Anchor       string `json:"anchor"` // none: what it answered
+}
+
+// An initReport is the transcript of init beside that of the key.
+type initReport struct {
+	Appliance string          `json:"appliance"`
+	Products  []product       `json:"products"`
+	LogKey    json.RawMessage `json:"log_key"` // transcript of its ceremony
+}
+
+// makeLogKey looks at every token and makes the key of the log on its own.
+func (s *Server) makeLogKey(ctx context.Context, sub submission, genesis authority.Genesis) (*keyMaking, []byte, error) {
+	products, err := s.lookAtTokens(ctx, genesis)
+	if err != nil {
+		return nil, nil, err
+	}
+	typ, err := algo.ParseKeyType(genesis.LogKey.Type)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := &keyMaking{
+		tokens: s.tokens, journal: s.journal, uid: sub.who.UID, driver: s.tokens.byName[genesis.LogKey.Token].driver,
+		token: genesis.LogKey.Token, spec: hsm.Spec{Type: typ, Label: genesis.LogKey.Label},
+	}
+	if err := m.make(ctx); err != nil {
+		return nil, nil, err
+	}
+	report, err := json.Marshal(initReport{Appliance: genesis.Appliance, Products: products, LogKey: m.transcript})
+	if err != nil {
+		m.undo()
+		return nil, nil, fmt.Errorf("encoding the report of init: %w", err)
+	}
+	return m, report, nil
+}
+
+// lookAtTokens holds every token of the configuration to the ceremony. None may
+// have an anchor: it would be that of an appliance whose store was put aside.
+func (s *Server) lookAtTokens(ctx context.Context, genesis authority.Genesis) ([]product, error) {
+	if s.logToken != genesis.LogKey.Token {
+		return nil, fmt.Errorf("%w: log_key.token is %q: [log] of signetd.toml names %q", authority.ErrMalformed, genesis.LogKey.Token, s.logToken)
+	}
+	var products []product
+	var faults []error
+	for _, status := range s.tokens.status() {
+		i := slices.IndexFunc(genesis.Tokens, func(p authority.Product) bool { return p.Name == status.Name })
+		if i < 0 {
+			faults = append(faults, fmt.Errorf("%w: tokens: signetd.toml has the token %q, which the ceremony does not describe", authority.ErrMalformed, status.Name))
+			continue
+		}
+		p, err := s.lookAtToken(ctx, genesis.Tokens[i], status)
+		products, faults = append(products, p), append(faults, err)
+	}
+	for _, p := range genesis.Tokens {
+		if s.tokens.byName[p.Name] == nil {
+			faults = append(faults, fmt.Errorf("%w: tokens: signetd.toml has no token %q", authority.ErrMalformed, p.Name))
+		}
+	}
+	return products, errors.Join(faults...)
+}
+
+func (s *Server) lookAtToken(ctx context.Context, p authority.Product, status hsm.TokenStatus) (product, error) {
+	out := product{
+		Product: p, Manufacturer: status.Manufacturer, Model: status.Model, TokenSerial: status.Serial, Firmware: status.Firmware,
+		Module: status.Module, URI: status.URI, Profile: status.Profile, Production: status.Production, Anchor: "none",
+	}
+	found, err := s.tokens.readAnchor(ctx, p.Name)
+	switch {
+	case err != nil:
+		return out, err
+	case found != nil:
+		return out, fmt.Errorf("%w: %w: token %s, appliance %.16s…: %s", errConflict, errAnchored, p.Name, found.Appliance, mendAnchored)
+	case p.Serial != "" && p.Serial != status.Serial:
+		return out, fmt.Errorf("%w: tokens: %s has the serial number %q, the ceremony says %q", authority.ErrMalformed, p.Name, status.Serial, p.Serial)
+	}
+	return out, nil
+}
+
+// createStore makes the store and opens it. The marker follows at adoption: a
 // crash between the two leaves a store without a marker, which opens.
-func (s *Server) create(sub submission) (*appliance, error) {
+func (s *Server) createStore(sub submission, genesis authority.Genesis, facts register.Facts, blobs [][]byte, signs uint64) (*appliance, error) {
 	now := s.sources.Real()
 	expiry, err := sub.act.Expiry()
 	if err != nil {
 		return nil, err
 	}
-	at, uid := audit.At(now), sub.who.UID
-	e := &audit.Event{
-		Decided: &at, UID: &uid, GID: &sub.who.GIDs[0], GIDs: sub.who.GIDs[1:], PID: sub.who.PID, Unit: sub.who.Unit,
-		Op: string(sub.act.Kind), Act: sub.raw, Role: "unsigned", Result: audit.Allowed,
+	e := s.genesisEvent(sub, audit.At(now))
+	e.Count = signs
+	if facts.Key != nil {
+		text, err := facts.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		e.Input, e.Value = factsInput, authority.ContentHash(text)
+		blobs = append(blobs, text)
+		describeKey(e, facts)
 	}
-	id, err := store.Create(s.storePath(), store.Genesis{Event: e, Content: sub.content, Nonce: sub.act.Nonce, Expiry: expiry}, now)
+	id, err := store.Create(s.storePath(), store.Genesis{
+		Event: e, Content: sub.content, Blobs: blobs, Nonce: sub.act.Nonce, Expiry: expiry,
+		Staff: register.NewStaff(genesis, register.Proof{Act: sub.raw, Signatures: sub.signatures}),
+	}, now)
 	if err != nil {
 		return nil, err
 	}
 	return s.openAppliance(&marker{Appliance: id, Size: 0, Root: emptyRoot})
+}
+
+func (s *Server) genesisEvent(sub submission, at audit.Time) *audit.Event {
+	uid := sub.who.UID
+	rule, _ := authority.RuleOf(sub.act.Kind)
+	return &audit.Event{
+		Decided: &at, UID: &uid, GID: &sub.who.GIDs[0], GIDs: sub.who.GIDs[1:], PID: sub.who.PID, Unit: sub.who.Unit,
+		Op: string(sub.act.Kind), Act: sub.raw, ActSigs: authority.SignatureTexts(sub.signatures), Role: roleOf(sub.signers),
+		Opcode: rule.Opcode, Result: audit.Allowed,
+	}
 }
 
 // emptyRoot is the root of the log of no events: SM3 of nothing.

@@ -36,6 +36,13 @@ type condition struct {
 	mode   Mode
 	reason string
 	mend   string
+
+	// awaitsAnchor: in recovery only until the token of the log key answers.
+	awaitsAnchor bool
+}
+
+func uninitialisedCondition() condition {
+	return condition{mode: Uninitialised, reason: "this appliance has no store yet", mend: "run: signetctl init CEREMONY.toml --plan"}
 }
 
 // refusal is what a request gets in a mode that has no store.

@@ -35,7 +35,7 @@ func (s *Server) openExisting() {
 	}
 	if _, err := os.Lstat(s.storePath()); errors.Is(err, fs.ErrNotExist) {
 		if m == nil {
-			s.enter(condition{Uninitialised, "this appliance has no store yet", "run: signetctl init --crypto gm (or mixed)"})
+			s.enterEmpty()
 			return
 		}
 		s.enterRecovery(errMissing, s.cure(errMissing))
@@ -53,6 +53,18 @@ func (s *Server) openExisting() {
 	s.adopt(a)
 }
 
+// enterEmpty sets the mode where there is neither store nor marker.
+func (s *Server) enterEmpty() {
+	if s.logToken == "" {
+		s.enter(uninitialisedCondition())
+		return
+	}
+	s.enter(condition{
+		mode: InRecovery, reason: "there is no store, and token " + s.logToken + " has not said yet whether it has an anchor",
+		mend: "wait until the token is up, or see: signetctl token status", awaitsAnchor: true,
+	})
+}
+
 const mendClear = "find out why the disk failed; then an administrator runs: signetctl mode clear (a reboot ends this mode too)"
 
 func poisonedCondition(cause error) condition {
@@ -60,7 +72,7 @@ func poisonedCondition(cause error) condition {
 	if errors.Is(cause, store.ErrMoved) {
 		mend = "put the very file back in its place, no older copy; then an administrator runs: signetctl mode clear"
 	}
-	return condition{PoisonedMode, "a write to the store could not be made durable: " + cause.Error(), mend}
+	return condition{mode: PoisonedMode, reason: "a write to the store could not be made durable: " + cause.Error(), mend: mend}
 }
 
 // enterFault sets the mode that an error of opening means.
@@ -74,15 +86,20 @@ func (s *Server) enterFault(err error) {
 
 func (s *Server) enterRecovery(err error, mend string) {
 	s.journal.Send(systemd.StoreRecovery, "the store cannot be used: "+err.Error(), systemd.Cause(err), systemd.Mend(mend))
-	s.enter(condition{InRecovery, err.Error(), mend})
+	s.enter(condition{mode: InRecovery, reason: err.Error(), mend: mend})
 }
 
 func (s *Server) storePath() string { return filepath.Join(s.stateDir, storeName) }
 
 // openAppliance opens the store and holds it to the marker, if there is one.
 func (s *Server) openAppliance(m *marker) (*appliance, error) {
+	return s.openAt(s.storePath(), func(st *store.Store) error { return s.checkMarker(st, m) })
+}
+
+// openAt opens the store at path and has vouch judge how old it may be.
+func (s *Server) openAt(path string, vouch func(*store.Store) error) (*appliance, error) {
 	var a *appliance
-	st, err := store.Open(s.storePath(), store.Options{
+	st, err := store.Open(path, store.Options{
 		Now:       s.clock.recording,
 		Committed: func(c *store.Commit) { s.committed(a, c) },
 		Grouped:   s.metrics.committed,
@@ -92,17 +109,17 @@ func (s *Server) openAppliance(m *marker) (*appliance, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err = s.newAppliance(st, m)
+	if err := vouch(st); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	a, err = s.newAppliance(st)
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	return a, nil
 }
 
-func (s *Server) newAppliance(st *store.Store, m *marker) (*appliance, error) {
-	if err := s.checkMarker(st, m); err != nil {
-		return nil, err
-	}
+func (s *Server) newAppliance(st *store.Store) (*appliance, error) {
 	genesis, err := authority.ParseGenesis(st.Genesis())
 	if err != nil {
 		return nil, fmt.Errorf("%w: genesis: %w", store.ErrDamaged, err)
@@ -110,13 +127,24 @@ func (s *Server) newAppliance(st *store.Store, m *marker) (*appliance, error) {
 	if genesis.Appliance != s.name {
 		s.warn("appliance", fmt.Sprintf("signetd.toml names the appliance %q; it was made as %q, and its log says so for ever", s.name, genesis.Appliance))
 	}
-	b, err := openBook(st)
+	if genesis.LogKey != nil && genesis.LogKey.Token != s.logToken {
+		return nil, fmt.Errorf("%w: [log] has %q, it was %q", errLogToken, s.logToken, genesis.LogKey.Token)
+	}
+	r, err := openRoster(st, genesis)
+	if err != nil {
+		return nil, err
+	}
+	l, err := openLists(st, r)
+	if err != nil {
+		return nil, err
+	}
+	b, err := openBook(st, r)
 	if err != nil {
 		return nil, err
 	}
 	return &appliance{
-		id: st.Appliance(), genesis: genesis, store: st, book: b, clock: s.clock, ledger: newLedger(),
-		flights: newFlights(), tokens: s.tokens, summary: newSummary(), troubles: newTroubles(), nonces: map[string]bool{}, journal: s.journal,
+		id: st.Appliance(), genesis: genesis, store: st, roster: r, book: b, trust: s.trust, lists: l, closing: make(chan struct{}), clock: s.clock, ledger: newLedger(),
+		flights: newFlights(), tokens: s.tokens, summary: newSummary(), troubles: newTroubles(), selfTests: newSelfTests(s.selfTestEach), backups: newBackups(), nonces: map[string]bool{}, journal: s.journal,
 	}, nil
 }
 
@@ -128,6 +156,12 @@ func (s *Server) checkMarker(st *store.Store, m *marker) error {
 		return m.check(st)
 	}
 	s.warn("state", "marker.json was missing: nothing vouched for the age of the store; was it put back, or the directory copied?")
+	return vouchForItself(st)
+}
+
+// vouchForItself hashes the log: a frontier that is not its own is found out,
+// an older store is not.
+func vouchForItself(st *store.Store) error {
 	at := st.Position()
 	return st.Verify(at.Size, at.Root)
 }
@@ -160,17 +194,23 @@ func (a *appliance) recordStart(marked bool) error {
 // committer, before the act's submitter is told: from then on every decision
 // is made under the new revision.
 func (s *Server) committed(a *appliance, c *store.Commit) {
-	if c.Change == nil || c.Change.Entry == nil {
+	if c.Change == nil {
 		return
 	}
-	acct, err := accountAfter(a.book.find(c.Change.Entry.ID), c.Change)
-	if err != nil {
-		// The change is in the store; this process cannot read it back. An
-		// account without key and policy refuses everything.
-		s.journal.Send(systemd.InternalError, "reading back a change", systemd.Entry(c.Change.Entry.ID), systemd.Cause(err))
-		acct = &account{entry: *c.Change.Entry}
+	e := c.Events[0]
+	if authority.AboutEntry(authority.Kind(e.Op)) {
+		a.roster.noteAct(e.Entry, e.Seq)
 	}
-	a.book.turn(acct)
+	for _, entry := range c.Change.Entries {
+		acct, err := accountAfter(a.book.find(entry.ID), entry, c.Change.Policy)
+		if err != nil {
+			// The change is in the store; this process cannot read it back. An
+			// account without key and policy refuses everything.
+			s.journal.Send(systemd.InternalError, "reading back a change", systemd.Entry(entry.ID), systemd.Cause(err))
+			acct = unreadable(entry.ID, err)
+		}
+		a.book.turn(acct)
+	}
 }
 
 // poison is called when a sync has failed. The process stays up, says so and

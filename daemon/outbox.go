@@ -30,25 +30,10 @@ const sendMost = 256 << 10
 // off: one that does not read, or that has part of a frame whose rest must not
 // follow. It returns when they are sent or another goroutine is sending.
 func (c *conn) deliver(d delivery) {
-	o := &c.out
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.waiting = append(o.waiting, d)
-	if o.emptying {
-		return
-	}
-	o.emptying = true
-	defer func() {
-		o.emptying = false
-		o.idle.Broadcast()
-	}()
-	for len(o.waiting) > 0 {
-		o.mu.Unlock()
+	mine := c.out.add(d)
+	for mine {
 		runtime.Gosched() // whose record came in the same commit is ready to run too
-		o.mu.Lock()
-		batch, broken := o.waiting, o.broken
-		o.waiting = o.spare[:0]
-		o.mu.Unlock()
+		batch, broken := c.out.take()
 		if !broken {
 			broken = c.send(batch) != nil
 		}
@@ -56,9 +41,43 @@ func (c *conn) deliver(d delivery) {
 			batch[i].done()
 			batch[i] = delivery{} // its signatures are nobody's any more
 		}
-		o.mu.Lock()
-		o.spare, o.broken = batch, broken
+		mine = c.out.giveBack(batch, broken)
 	}
+}
+
+// add tells whether it is for the caller to empty the outbox.
+func (o *outbox) add(d delivery) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting = append(o.waiting, d)
+	if o.emptying {
+		return false
+	}
+	o.emptying = true
+	return true
+}
+
+// take returns what waits, for the one who empties.
+func (o *outbox) take() (batch []delivery, broken bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	batch = o.waiting
+	o.waiting = o.spare[:0]
+	return batch, o.broken
+}
+
+// giveBack ends what take began and tells whether more has come. If not,
+// nobody empties the outbox any more.
+func (o *outbox) giveBack(batch []delivery, broken bool) (more bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.spare, o.broken = batch, broken
+	if len(o.waiting) > 0 {
+		return true
+	}
+	o.emptying = false
+	o.idle.Broadcast()
+	return false
 }
 
 // settle waits until everything is sent, or will not be.

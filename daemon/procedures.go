@@ -2,59 +2,20 @@ package daemon
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/register"
-	"signet/daemon/internal/store"
 	"signet/policy"
 	"signet/protocol"
 )
 
-// move returns the procedure of an act that moves its target by a rule of the
-// register.
-func (a *appliance) move(sub submission, rule func(register.Entry) (register.Entry, error)) *procedure {
-	return &procedure{change: func() (store.Change, error) {
-		e, err := a.target(sub)
-		if err != nil {
-			return store.Change{}, err
-		}
-		if e, err = rule(e); err != nil {
-			return store.Change{}, err
-		}
-		return store.Change{Entry: &e}, nil
-	}}
-}
+// byRegister carries out an act that only the register has to do with.
+func byRegister(*appliance, submission) (*procedure, error) { return new(procedure), nil }
 
-func entryActivate(a *appliance, sub submission) (*procedure, error) {
-	if err := authority.ParseContent(sub.content, &authority.Nothing{}); err != nil {
-		return nil, err
-	}
-	return a.move(sub, register.Entry.Activate), nil
-}
-
-func entrySuspend(a *appliance, sub submission) (*procedure, error) {
-	var c authority.Suspend
-	if err := authority.ParseContent(sub.content, &c); err != nil {
-		return nil, err
-	}
-	if err := c.Check(); err != nil {
-		return nil, err
-	}
-	return a.move(sub, func(e register.Entry) (register.Entry, error) { return e.Suspend("owner", c.Basis, a.now()) }), nil
-}
-
-func entryResume(a *appliance, sub submission) (*procedure, error) {
-	var c authority.Resume
-	if err := authority.ParseContent(sub.content, &c); err != nil {
-		return nil, err
-	}
-	return a.move(sub, func(e register.Entry) (register.Entry, error) { return e.Resume(c.Hold) }), nil
-}
-
-func policySet(a *appliance, sub submission) (*procedure, error) {
+// policySet resolves the names of the policy: whom they mean now is a fact.
+func policySet(_ *appliance, sub submission) (*procedure, error) {
 	var c authority.SetPolicy
 	if err := authority.ParseContent(sub.content, &c); err != nil {
 		return nil, err
@@ -67,20 +28,17 @@ func policySet(a *appliance, sub submission) (*procedure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: policy: %w", authority.ErrMalformed, err)
 	}
-	return &procedure{change: func() (store.Change, error) {
-		e, err := a.target(sub)
-		if err != nil {
-			return store.Change{}, err
-		}
-		if e, err = e.SetPolicy(e.PolicyRev + 1); err != nil {
-			return store.Change{}, err
-		}
-		hash := p.Hash()
-		record := &register.PolicyRecord{
-			Entry: e.ID, Rev: e.PolicyRev, Text: p.Text(), Hash: hex.EncodeToString(hash[:]), Users: named.Users, Groups: named.Groups,
-		}
-		return store.Change{Entry: &e, Policy: record}, nil
-	}}, nil
+	return &procedure{facts: register.Facts{Users: named.Users, Groups: named.Groups}}, nil
+}
+
+// An officersChange carries the new roll from the judgement to the commit.
+type officersChange struct{ roll authority.Roll }
+
+func officerChange(a *appliance, sub submission) (*procedure, error) {
+	if a.genesis.Authority != authority.Officers {
+		return nil, fmt.Errorf("%w: this appliance was made with authority %q, for the whole of its life: it has no officers", errConflict, a.genesis.Authority)
+	}
+	return &procedure{staff: new(officersChange)}, nil
 }
 
 func tokenClearPIN(a *appliance, sub submission) (*procedure, error) {
@@ -92,7 +50,6 @@ func tokenClearPIN(a *appliance, sub submission) (*procedure, error) {
 		return nil, fmt.Errorf("%w: %s", errNoToken, strconv.Quote(sub.act.Target))
 	}
 	return &procedure{
-		change: func() (store.Change, error) { return store.Change{}, nil },
 		// One act, one try: the login comes when the nonce is spent.
 		finish: func(ctx context.Context) error { return tok.driver.ClearPIN(ctx, sub.act.Target) },
 	}, nil
@@ -102,27 +59,26 @@ func clockAccept(a *appliance, sub submission) (*procedure, error) {
 	if err := authority.ParseContent(sub.content, &authority.Nothing{}); err != nil {
 		return nil, err
 	}
-	return &procedure{
-		change: func() (store.Change, error) { return store.Change{}, nil },
-		after:  a.clock.accept,
-	}, nil
+	return &procedure{after: a.clock.accept}, nil
 }
 
 // accountAfter is the account of an entry after a change of it. It runs on the
 // committer and so asks no user database: an unchanged policy stays bound as
-// it is, and the names of a new one were resolved when its act was judged.
-func accountAfter(before *account, ch *store.Change) (*account, error) {
-	a, err := newAccount(*ch.Entry)
+// it is, and the names of a new one were resolved when its act was judged. The
+// record before was proven, and the act was just judged: so this one is.
+func accountAfter(before *account, entry *register.Entry, set *register.PolicyRecord) (*account, error) {
+	a, err := newAccount(*entry)
 	if err != nil {
 		return nil, err
 	}
+	a.proof = proven()
 	switch {
-	case ch.Policy != nil:
-		p, err := policy.Parse([]byte(ch.Policy.Text))
+	case set != nil && set.Entry == entry.ID:
+		p, err := policy.Parse([]byte(set.Text))
 		if err != nil {
 			return nil, err
 		}
-		a.bind(*ch.Policy, p, asResolved(*ch.Policy))
+		a.bind(*set, p, asResolved(*set))
 	case before != nil:
 		a.record, a.policy = before.record, before.policy
 	}

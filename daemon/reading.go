@@ -65,7 +65,7 @@ func (a *appliance) fillStatus(out *admin.Status) {
 			out.Warnings = append(out.Warnings, "policy of "+acct.entry.ID+": "+stale.String())
 		}
 	}
-	out.Warnings = append(out.Warnings, a.troubles.list()...)
+	out.Warnings = append(append(out.Warnings, a.troubles.list()...), a.selfTests.list()...)
 	if why := a.troubles.recordTrouble(); why != "" && out.Reason == "" {
 		out.Reason, out.Mend = "nothing is signed, because nothing can be recorded: "+why, "make room on the file system of the state directory; signing goes on by itself"
 	}
@@ -118,36 +118,41 @@ func (s *Server) getEntries(visit) (any, *protocol.Error) {
 	}
 	out := admin.Entries{Entries: []admin.Entry{}}
 	for _, acct := range a.book.all() {
-		out.Entries = append(out.Entries, describeEntry(acct))
+		out.Entries = append(out.Entries, a.describeEntry(acct))
 	}
 	return out, nil
 }
 
 func (s *Server) getEntry(v visit) (any, *protocol.Error) {
-	acct, fault := s.accountOf(v)
+	a, acct, fault := s.accountOf(v)
 	if fault != nil {
 		return nil, fault
 	}
-	return describeEntry(acct), nil
+	return a.describeEntry(acct), nil
 }
 
-func (s *Server) accountOf(v visit) (*account, *protocol.Error) {
+func (s *Server) accountOf(v visit) (*appliance, *account, *protocol.Error) {
 	a, fault := s.live()
 	if fault != nil {
-		return nil, fault
+		return nil, nil, fault
 	}
 	acct := a.book.find(v.PathValue("id"))
 	if acct == nil {
-		return nil, protocol.NewError(protocol.UnknownEntry, "no entry of that id").WithField("id")
+		return nil, nil, protocol.NewError(protocol.UnknownEntry, "no entry of that id").WithField("id")
 	}
-	return acct, nil
+	return a, acct, nil
 }
 
-func describeEntry(acct *account) admin.Entry {
+func (a *appliance) describeEntry(acct *account) admin.Entry {
 	e := acct.entry
 	out := admin.Entry{
 		ID: e.ID, Class: string(e.Class), Status: e.Status(), Stage: string(e.Stage), Rev: e.Rev, Title: e.Title,
 		PolicyRev: e.PolicyRev, Created: e.Created, LastAct: e.Proof.Event, Algorithms: []string{}, Holds: []admin.Hold{},
+		Owner: e.Owner, Certificates: a.describeCertificates(e), Custodians: a.custodians(e),
+	}
+	out.Proof, out.Unproven = acct.proof.describe()
+	if e.End != nil {
+		out.Ended = e.End.Basis
 	}
 	for _, h := range e.Holds {
 		out.Holds = append(out.Holds, admin.Hold{ID: h.ID, Authority: h.Authority, Basis: h.Basis, From: h.From, LiftBy: h.LiftBy})
@@ -157,6 +162,7 @@ func describeEntry(acct *account) admin.Entry {
 	}
 	out.KeyType, out.Token, out.KeyID = e.Key.Type, e.Key.Token, e.Key.ID
 	out.PublicKey, out.Origin, out.Transcript = string(acct.key.Public.PEM()), e.Key.Origin, e.Key.Transcript
+	out.Destroyed = e.Key.Destroyed
 	for _, alg := range acct.algorithms() {
 		out.Algorithms = append(out.Algorithms, alg.String())
 	}
@@ -164,7 +170,7 @@ func describeEntry(acct *account) admin.Entry {
 }
 
 func (s *Server) getPolicy(v visit) (any, *protocol.Error) {
-	acct, fault := s.accountOf(v)
+	_, acct, fault := s.accountOf(v)
 	if fault != nil {
 		return nil, fault
 	}
@@ -191,19 +197,18 @@ func principals(list []policy.Principal) []admin.Principal {
 }
 
 func (s *Server) getActContext(visit) (any, *protocol.Error) {
-	out := admin.ActContext{Name: s.name, Now: s.sources.Real().UTC()}
+	out := admin.ActContext{Name: s.name, Now: s.sources.Real().UTC(), Mode: s.condition().mode.String()}
 	if a := s.appliance(); a != nil {
 		at := a.store.Position()
+		out.Authority = string(a.genesis.Authority)
 		out.Appliance, out.LogSize, out.LogRoot = a.id, at.Size, hex.EncodeToString(at.Root[:])
 		return out, nil
 	}
 	switch cond := s.condition(); cond.mode {
-	case Uninitialised:
-		return out, nil
 	case PoisonedMode:
 		return s.poisonedContext(out)
 	default:
-		return nil, cond.refusal()
+		return s.recoveryContext(out)
 	}
 }
 
@@ -231,6 +236,10 @@ func (s *Server) getEvents(v visit) (any, *protocol.Error) {
 	if err != nil || limit < 1 || limit > admin.MaxEvents {
 		return nil, protocol.NewError(protocol.Malformed, "want 1 to %d", admin.MaxEvents).WithField("limit")
 	}
+	reader, fault := a.mayReadLog(v.visitor.peer)
+	if fault != nil {
+		return nil, fault
+	}
 	if fault := a.noteRead(v.visitor, "log"); fault != nil {
 		return nil, fault
 	}
@@ -245,6 +254,7 @@ func (s *Server) getEvents(v visit) (any, *protocol.Error) {
 			out.Lines, out.Next = append(out.Lines, string(line)), out.Next+1
 		}
 	}
+	out.Lines = a.shown(out.Lines, reader)
 	return out, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/certificate"
 	"signet/daemon/internal/store"
 	firmwareconfig "signet/firmware-config"
 	"signet/hsm"
@@ -33,6 +33,7 @@ import (
 	"signet/protocol/client"
 	"signet/systemd"
 	testsofthsm "signet/testsoftHSM"
+	"signet/testsoftHSM/need"
 	"signet/testsoftHSM/stage"
 )
 
@@ -60,6 +61,10 @@ type rig struct {
 	clock   *testClock
 	limits  Limits
 	wrap    func(hsm.Driver) hsm.Driver // breaks the driver on purpose
+
+	logToken string            // of [log]
+	trust    certificate.Trust // CAs
+	selfTest time.Duration     // how often; 0: on command only
 
 	server *Server
 	stop   func()
@@ -124,17 +129,9 @@ func startedRig(t testing.TB) *rig {
 
 func isRoot() bool { return os.Geteuid() == 0 }
 
-// needRoot skips a test of several uids where there is only one, unless
-// SIGNET_REQUIRE says that it must run.
 func needRoot(t testing.TB) {
 	t.Helper()
-	if isRoot() {
-		return
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), "root") {
-		t.Fatal("this test needs root, and SIGNET_REQUIRE asks for it")
-	}
-	t.Skip("needs root: it speaks as several uids")
+	need.Root(t, "speaks as several uids")
 }
 
 // as runs f with other credentials, or as this user where there is no choice.
@@ -194,6 +191,7 @@ func (r *rig) options(d hsm.Driver) Options {
 	return Options{
 		Name: "seal-a.example.org", State: r.path("state"), Runtime: r.path("run"), AnchorEach: time.Hour, Limits: r.limits,
 		Groups: r.groups(), Drivers: []hsm.Driver{d}, Journal: systemd.Open(r.journal), Sources: r.clock.sources(), Version: "test",
+		LogToken: r.logToken, Trust: r.trust, SelfTest: r.selfTest,
 	}
 }
 

@@ -67,6 +67,9 @@ func (s *Server) tick(ctx context.Context) {
 			continue
 		}
 		a.tick()
+		if a.selfTests.due(s.sources.Real(), s.tokens.status()) {
+			s.aside(func() { a.testByClock(s.calls) })
+		}
 		s.sampleStore(a)
 		if time.Since(last) >= s.anchorEach {
 			last = time.Now()

@@ -12,8 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"signet/daemon/internal/certificate"
 	"signet/daemon/internal/store"
 	"signet/hsm"
 	"signet/protocol"
@@ -45,6 +47,9 @@ type Options struct {
 	Runtime    string      // directory on a tmpfs that outlives the process
 	MaxSize    int64       // of the store in bytes
 	AnchorEach time.Duration
+	SelfTest   time.Duration     // how often, beside each start; 0: on command only
+	LogToken   string            // of [log]: where the log's key and the anchor are; empty: nowhere
+	Trust      certificate.Trust // the CAs that certificates may lead to
 	Limits     Limits
 	Groups     Groups
 	Drivers    []hsm.Driver
@@ -55,26 +60,32 @@ type Options struct {
 
 // A Server is the daemon from New to Run's end.
 type Server struct {
-	name       string
-	stateDir   string
-	runtimeDir string
-	maxSize    int
-	anchorEach time.Duration
-	limits     Limits
-	groups     Groups
-	tokens     *tokens
-	metrics    *metrics
-	journal    *systemd.Journal
-	sources    Sources
-	clock      *clock
-	version    string
-	started    time.Time
-	lock       *store.Lock
-	keptClock  time.Duration // the ticker's alone: what keepClock wrote last
-	doors      struct{ sign, admin, audit *door }
-	want       want
-	pages      *turnstile
+	name         string
+	stateDir     string
+	runtimeDir   string
+	maxSize      int
+	anchorEach   time.Duration
+	logToken     string
+	selfTestEach time.Duration
+	trust        certificate.Trust
+	proposals    *proposals
+	limits       Limits
+	groups       Groups
+	tokens       *tokens
+	metrics      *metrics
+	journal      *systemd.Journal
+	sources      Sources
+	clock        *clock
+	version      string
+	started      time.Time
+	lock         *store.Lock
+	keptClock    time.Duration // the ticker's alone: what keepClock wrote last
+	doors        struct{ sign, admin, audit *door }
+	want         want
+	pages        *turnstile
 
+	anchorDue atomic.Bool   // the open store has not been held to the token's anchor
+	anchoring chan struct{} // of one place: taken by who asks the token
 	hands     *hands
 	calls     context.Context // of every call; ended when draining took too long
 	stopCalls context.CancelFunc
@@ -150,12 +161,14 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		name: o.Name, stateDir: o.State, runtimeDir: o.Runtime, maxSize: int(o.MaxSize), anchorEach: o.AnchorEach,
+		logToken: o.LogToken, selfTestEach: o.SelfTest, trust: o.Trust, proposals: newProposals(),
 		limits: o.Limits, groups: o.Groups, tokens: t, metrics: m, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources, readAccepted(o.Runtime)), version: o.Version,
 		started: o.Sources.Real(), lock: o.Lock,
-		hands: newHands(), conns: map[*conn]struct{}{}, perUID: map[uint32]*load{}, pages: newTurnstile(pagesAtOnce),
+		anchoring: make(chan struct{}, 1), hands: newHands(), conns: map[*conn]struct{}{}, perUID: map[uint32]*load{}, pages: newTurnstile(pagesAtOnce),
 	}
 	s.calls, s.stopCalls = context.WithCancel(context.Background())
 	s.limits.times = o.Limits.times.orUsual()
+	s.anchorDue.Store(true)
 	s.hangDoors()
 	m.registry.MustRegister(s.applianceGauges(), s.loadGauges(), s.storeGauges(), t.gauges())
 	s.start()
@@ -175,6 +188,15 @@ func checkDirs(dirs ...string) error {
 		}
 	}
 	return nil
+}
+
+// aside runs work that a stop waits for, unless the daemon is stopping.
+func (s *Server) aside(work func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopping {
+		s.serving.Go(work)
+	}
 }
 
 // enter sets the mode; the store is let go of where the mode has none.
@@ -212,6 +234,7 @@ func (s *Server) adopt(a *appliance) {
 	s.mu.Lock()
 	s.open = a
 	s.mu.Unlock()
+	s.aside(a.proveAll)
 	s.TokensChanged()
 }
 
@@ -226,6 +249,7 @@ func (s *Server) TokensChanged() {
 		return // tokens that are let go of are not down
 	}
 	s.tokens.report()
+	s.lookAtAnchor()
 	now := s.tokens.condition()
 	s.mu.Lock()
 	if s.open == nil {

@@ -80,10 +80,13 @@ type use struct {
 	req     *protocol.SignRequest
 	alg     algo.Algorithm
 	account *account // nil: no such entry
-	at      policy.Instant
-	sync    string // state of the clock, as events have it
-	items   []*item
-	idem    *store.Idem
+	crl     string   // hash of the list of revoked certificates relied on
+
+	certificate *policy.Certificate // in use; nil if there is none
+	at          policy.Instant
+	sync        string // state of the clock, as events have it
+	items       []*item
+	idem        *store.Idem
 }
 
 // An item is one input of a use. Exactly one of its results is set at the end.
@@ -105,6 +108,9 @@ type item struct {
 func newUse(a *appliance, who Peer, call uint64, req *protocol.SignRequest) *use {
 	u := &use{appliance: a, who: who, call: call, req: req, alg: algo.Algorithm(req.Algorithm)}
 	u.account, u.at, u.sync = a.book.find(req.Entry), a.instant(), a.clock.syncState()
+	if u.account != nil {
+		u.certificate, u.crl = a.certificateOf(u.account)
+	}
 	for i, in := range req.Inputs {
 		it := &item{index: i, input: in, context: protocol.MergeContext(req.Context, in.Context)}
 		it.kind, it.tbs = inputValue(in)
@@ -129,7 +135,7 @@ func (u *use) recall() *protocol.Error {
 	if earlier.Content != u.idem.Content || len(earlier.Items) != len(u.items) {
 		return protocol.NewError(protocol.RequestIDReused, "this request_id was used for other content").WithField("request_id")
 	}
-	if u.account == nil || !u.account.entry.MaySign() || !u.account.policy.Names(u.who.UID, u.who.GIDs) {
+	if u.account == nil || u.prove(u.account) != nil || !u.account.entry.MaySign() || !u.account.policy.Names(u.who.UID, u.who.GIDs) {
 		return nil // what was signed before does not leave where nothing would be signed now
 	}
 	for i, was := range earlier.Items {
@@ -209,8 +215,8 @@ func (u *use) judge(it *item) policy.Decision {
 		UID: u.who.UID, GIDs: u.who.GIDs, Operation: it.operation(), Algorithm: u.alg,
 		Purpose: it.context.GetPurpose(), BatchSize: len(u.items),
 		Entry: policy.Entry{
-			Class: classOf(e), Active: e.MaySign(), KeyMatches: !u.account.key.Public.IsZero(),
-			Validity: policy.Validity{Unbounded: e.Class == register.ClassKey},
+			Class: classOf(e), Proven: u.prove(u.account) == nil, Active: e.MaySign(), KeyMatches: !u.account.key.Public.IsZero(),
+			Validity: validity(e), Certificate: u.certificate,
 		},
 	}, u.at)
 }
@@ -265,7 +271,7 @@ func (u *use) describe(it *item) {
 	}
 	if u.account != nil {
 		e.Rev, e.Signer, e.Token = u.account.entry.Rev, u.account.signer, u.account.key.Token
-		e.PolicyRev = u.account.entry.PolicyRev
+		e.PolicyRev, e.CRL = u.account.entry.PolicyRev, u.crl
 	}
 	it.event, it.private = e, map[string]audit.Private{}
 	for _, f := range []struct {
@@ -286,6 +292,10 @@ func (u *use) describe(it *item) {
 // lets this uid through. An item that fails does not keep the others from
 // being signed: what was signed before a fault is recorded and answered.
 func (u *use) signAll(ctx context.Context) {
+	if err := u.selfTests.stops(u.req.Entry, u.account.key.Token, u.alg); err != nil {
+		failAll(u.open(), err)
+		return
+	}
 	u.hashMessages()
 	waiting := &queue{items: u.open()}
 	share := u.tokens.share(u.account.key)
@@ -443,13 +453,21 @@ func (u *use) recordFailures() {
 			u.internal("signing", it.failed)
 		}
 		u.describe(it)
-		it.event.Result, it.event.Reason, it.event.Rule = audit.Failed, answer.Name, ruleHSM
-		it.refused = u.refuse(refusal{u.who.UID, u.req.Entry, ruleHSM, answer.Name, audit.Failed}, it.event, it.private, answer, systemd.Cause(it.failed))
+		rule := ruleHSM
+		if errors.Is(it.failed, errStopped) {
+			rule = ruleSelfTest
+		}
+		it.event.Result, it.event.Reason, it.event.Rule = audit.Failed, answer.Name, rule
+		it.refused = u.refuse(refusal{u.who.UID, u.req.Entry, rule, answer.Name, audit.Failed}, it.event, it.private, answer, systemd.Cause(it.failed))
 	}
 }
 
-// ruleHSM stands in the rule of an event whose use the HSM failed.
-const ruleHSM = "hsm"
+// What stands in the rule of an event whose use failed: in the HSM, or because
+// the self-test had stopped what it needs.
+const (
+	ruleHSM      = "hsm"
+	ruleSelfTest = "selftest"
+)
 
 // internal answers without detail and tells the journal all of it.
 func (a *appliance) internal(doing string, err error) *protocol.Error {

@@ -27,17 +27,25 @@ func (s *Server) postAct(v visit) (any, *protocol.Error) {
 	}
 	ctx, cancel := context.WithTimeout(s.calls, actTimeout)
 	defer cancel()
-	done, fault := s.submit(ctx, sub)
+	sub = s.proposals.join(sub)
+	done, fault := s.submit(ctx, &sub)
+	s.proposals.settle(sub, fault)
 	if fault != nil {
 		return nil, fault
 	}
 	out := admin.ActResult{
 		Appliance: s.applianceID(), Event: done.event, Kind: string(sub.act.Kind), Target: sub.act.Target,
 		Unsigned: len(sub.signatures) == 0, Mode: s.condition().mode.String(),
+		Signers: signerTexts(sub.signers), Request: done.made.Request, Made: done.made.Made, Held: []string{},
+	}
+	for _, r := range done.made.Revoked {
+		if r.Since != "" {
+			out.Held = append(out.Held, r.Entry)
+		}
 	}
 	if done.entry != nil {
 		if a := s.appliance(); a != nil {
-			e := describeEntry(a.book.find(done.entry.ID))
+			e := a.describeEntry(a.book.find(done.entry.ID))
 			out.Entry = &e
 		}
 	}
@@ -45,12 +53,14 @@ func (s *Server) postAct(v visit) (any, *protocol.Error) {
 }
 
 // submit leads an act to where its kind is carried out.
-func (s *Server) submit(ctx context.Context, sub submission) (outcome, *protocol.Error) {
+func (s *Server) submit(ctx context.Context, sub *submission) (outcome, *protocol.Error) {
 	switch sub.act.Kind {
 	case authority.Init:
-		return s.initialise(sub)
+		return s.initialise(ctx, sub)
 	case authority.ModeClear:
 		return s.clearPoison(sub)
+	case authority.Restore, authority.StoreAccept:
+		return s.putBack(sub)
 	}
 	a, fault := s.live()
 	if fault != nil {
@@ -93,7 +103,7 @@ func decodeSubmission(body []byte) (submission, *protocol.Error) {
 	}
 	sub := submission{act: act, raw: req.Act, content: []byte(req.Content)}
 	for _, sig := range req.Signatures {
-		sub.signatures = append(sub.signatures, authority.Signature{Form: sig.Form, Value: sig.Value})
+		sub.signatures = append(sub.signatures, authority.Signature{Form: authority.Form(sig.Form), Value: sig.Value})
 	}
 	return sub, nil
 }

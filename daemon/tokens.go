@@ -53,7 +53,7 @@ func (t *tokens) condition() condition {
 		if s.LastError != "" {
 			reason += ": " + s.LastError
 		}
-		return condition{Degraded, reason, s.Mend}
+		return condition{mode: Degraded, reason: reason, mend: s.Mend}
 	}
 	return condition{mode: Serving}
 }
@@ -118,6 +118,9 @@ const absentRetry = 5 * time.Minute
 func hsmError(err error) *protocol.Error {
 	if errors.Is(err, errBadSignature) {
 		return protocol.NewError(protocol.BadSignature, "the module's signature did not verify and was destroyed")
+	}
+	if errors.Is(err, errStopped) {
+		return protocol.NewError(protocol.HSMUnavailable, "what this needs failed its self-test: an officer looks at signetctl status").WithRule(ruleSelfTest).RetryIn(absentRetry)
 	}
 	switch hsm.ClassOf(err) {
 	case hsm.ClassPIN:

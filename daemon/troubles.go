@@ -12,9 +12,12 @@ type troubles struct {
 	mu      sync.Mutex
 	store   string            // why the last record failed
 	entries map[string]string // entry -> why its last use failed
+	records map[string]string // entry -> why its record is not proven
 }
 
-func newTroubles() *troubles { return &troubles{entries: map[string]string{}} }
+func newTroubles() *troubles {
+	return &troubles{entries: map[string]string{}, records: map[string]string{}}
+}
 
 // use notes how the HSM's part of a use ended; "" is well.
 func (t *troubles) use(entry, why string) {
@@ -25,6 +28,17 @@ func (t *troubles) use(entry, why string) {
 		return
 	}
 	t.entries[entry] = why
+}
+
+// unproven notes that the record of an entry does not prove itself. It stays:
+// nothing that this process does could prove it.
+// It returns false if that is known.
+func (t *troubles) unproven(entry string, err error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, known := t.records[entry]
+	t.records[entry] = err.Error()
+	return !known
 }
 
 // record notes how a record ended; "" is well.
@@ -47,6 +61,9 @@ func (t *troubles) list() []string {
 	var list []string
 	for entry, why := range t.entries {
 		list = append(list, "entry "+entry+": its last use failed: "+why)
+	}
+	for entry, why := range t.records {
+		list = append(list, "entry "+entry+" is not used: "+why)
 	}
 	slices.Sort(list)
 	if t.store != "" {

@@ -32,7 +32,7 @@ const (
 const (
 	webIdleTimeout = 60 * time.Second
 	maxHeaderBytes = 16 << 10
-	maxBodyBytes   = 1 << 20
+	maxBodyBytes   = 5 << 20 // an act with the longest content, and its signatures
 )
 
 // web is the two HTTP servers over the people's sockets.
@@ -125,11 +125,15 @@ func withVisitor(ctx context.Context, c net.Conn) context.Context {
 // A visit is one exchange.
 type visit struct {
 	*http.Request
+	answer  http.ResponseWriter
 	visitor *visitor
 	inAdmin bool // on admin.sock and a member of its group
 }
 
 type handler func(visit) (any, *protocol.Error)
+
+// streamed is the answer of a handler that has written it itself.
+var streamed any = new(struct{ _ byte })
 
 func (s *Server) routes(which peopleSocket) http.Handler {
 	mux := http.NewServeMux()
@@ -143,8 +147,14 @@ func (s *Server) routes(which peopleSocket) http.Handler {
 	handle("GET "+admin.PathEvents, s.inTurn(s.getEvents))
 	handle("GET "+admin.PathContents+"/{sm3}", s.getContent)
 	handle("GET "+admin.PathActContext, s.getActContext)
+	handle("GET "+admin.PathOfficers, s.getOfficers)
+	handle("GET "+admin.PathCRLs, s.getCRLs)
 	if which == adminSocket {
 		handle("POST "+admin.PathActs, s.postAct)
+		handle("GET "+admin.PathActs, s.getProposals)
+		handle("GET "+admin.PathActs+"/{nonce}", s.getProposal)
+		handle("GET "+admin.PathBackups+"/{nonce}", s.getBackup)
+		handle("POST "+admin.PathRestore, s.postRestore)
 		handle("POST "+admin.PathTokens+"/{name}/mechanisms", s.postMechanisms)
 	}
 	handle("/", func(v visit) (any, *protocol.Error) {
@@ -175,7 +185,11 @@ func (s *Server) inTurn(h handler) handler {
 func (s *Server) guard(which peopleSocket, h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if p := recover(); p != nil {
+			p := recover()
+			if p == http.ErrAbortHandler {
+				panic(p) // an answer that was cut on purpose
+			}
+			if p != nil {
 				s.journal.Send(systemd.InternalError, fmt.Sprintf("answering %s %s panicked", r.Method, r.URL.Path), systemd.Cause(fmt.Errorf("%v\n%s", p, debug.Stack())))
 				s.writeFault(w, protocol.NewError(protocol.Internal, ""))
 			}
@@ -185,12 +199,13 @@ func (s *Server) guard(which peopleSocket, h handler) http.Handler {
 			s.writeFault(w, fault)
 			return
 		}
-		answer, fault := h(visit{r, v, which == adminSocket})
-		if fault != nil {
+		answer, fault := h(visit{r, w, v, which == adminSocket})
+		switch {
+		case fault != nil:
 			s.writeFault(w, fault)
-			return
+		case answer != streamed:
+			s.writeAnswer(w, answer)
 		}
-		s.writeAnswer(w, answer)
 	})
 }
 

@@ -36,6 +36,10 @@ type Config struct {
 	// Modules are the [module.NAME] tables, in the order of the file; at
 	// least one.
 	Modules []Module
+
+	// Trust are the [trust.NAME] tables, in the order of the file. Default
+	// none: no certificate is then accepted, and keys are used without.
+	Trust []Trust
 }
 
 // Sockets, [sockets], are where the daemon listens if systemd does not hand
@@ -200,4 +204,33 @@ type Token struct {
 
 	// Sessions that sign at the same time; 1 to 64, default 8.
 	Sessions int
+}
+
+// A Trust, [trust.NAME], is a CA that the certificates of entries may lead to:
+// a root, or a CA beneath one that alone is trusted. NAME is 1 to 32 of a-z,
+// 0-9 and -. A certificate is accepted if its CA is trusted now and was when it
+// issued. Taking a CA out refuses new certificates; what was accepted stays in
+// use until its own end, or until an officer suspends the entry.
+type Trust struct {
+	Name string
+
+	// Certificate is the absolute path of the CA's certificate, PEM or DER.
+	// Whoever can write that file decides who may certify seals: it is refused
+	// as this file would be.
+	Certificate string
+
+	// Kind says by what right the CA issues: "egov" (电子政务电子认证服务机构),
+	// "licensed" (依法设立的电子认证服务机构) or "internal" (the owner's own CA).
+	Kind string
+
+	// Licence is the number of the CA's licence, up to 128 characters. It
+	// stands in the record of each certificate. Only "internal" may be without.
+	Licence string
+
+	// From and Until bound when the CA is trusted to issue: instants with
+	// their offset, From inside, Until outside. Default of Until: no end.
+	From, Until time.Time
+
+	// Data is what Load read at Certificate; nil from Parse.
+	Data []byte
 }

@@ -11,16 +11,25 @@ import (
 	"signet/protocol/stricttoml"
 )
 
-// Load reads and checks the configuration at path, and that the profiles
-// which it names by path can be read.
-func Load(path string) (Config, error) {
+// Load reads and checks the configuration at path, that the profiles which it
+// names by path can be read, and the certificates of the CAs that it trusts,
+// of which judge says what is wrong with Data.
+func Load(path string, judge func(Trust) error) (Config, error) {
 	text, err := readTrusted(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("reading configuration: %w", err)
 	}
-	c, err := parse(text, func(profile string) error {
-		_, err := readTrusted(profile)
-		return err
+	c, err := parse(text, files{
+		profile: func(profile string) error {
+			_, err := readTrusted(profile)
+			return err
+		},
+		certificate: func(t Trust) (_ []byte, err error) {
+			if t.Data, err = readTrusted(t.Certificate); err != nil {
+				return nil, err
+			}
+			return t.Data, judge(t)
+		},
 	})
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration %s:\n%w", path, err)
@@ -28,9 +37,9 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
-// readTrusted reads a file that decides which code the daemon loads. So it
-// must belong to root or to the daemon's own user, and nobody else may be able
-// to write it. The owner is asked for too because who can write the directory
+// readTrusted reads a file that decides which code the daemon loads, or which
+// CAs it believes. So it must belong to root or to the daemon's own user, and
+// nobody else may be able to write it. The owner is asked for too because who can write the directory
 // can put a file of his own in its place.
 func readTrusted(path string) ([]byte, error) {
 	// O_NONBLOCK: opening a FIFO must not wait for its writer.
@@ -58,7 +67,7 @@ func distrust(info fs.FileInfo) error {
 		return errors.New("not a file: want a regular file")
 	}
 	if mode := info.Mode().Perm(); mode&0o022 != 0 {
-		return fmt.Errorf("mode %#o: others could change which code is loaded: want it without write for group and others, such as 0640 or 0644", mode)
+		return fmt.Errorf("mode %#o: others could change which code is loaded, or who is trusted: want it without write for group and others, such as 0640 or 0644", mode)
 	}
 	owner := info.Sys().(*syscall.Stat_t).Uid
 	if owner != 0 && int(owner) != os.Geteuid() {

@@ -1,12 +1,15 @@
 package firmwareconfig
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"syscall"
 	"testing"
+
+	"signet/testsoftHSM/need"
 )
 
 // write puts a file into a directory of the test with exactly that mode.
@@ -22,9 +25,14 @@ func write(t *testing.T, dir, name, text string, mode os.FileMode) string {
 	return path
 }
 
+// load is Load where no CA is trusted.
+func load(path string) (Config, error) {
+	return Load(path, func(Trust) error { return errors.New("no table names a CA") })
+}
+
 func TestLoadReadsTheFile(t *testing.T) {
 	for _, mode := range []os.FileMode{0o600, 0o640, 0o644, 0o400} {
-		c, err := Load(write(t, t.TempDir(), "signetd.toml", shipped(t), mode))
+		c, err := load(write(t, t.TempDir(), "signetd.toml", shipped(t), mode))
 		if err != nil || !reflect.DeepEqual(c, defaults) {
 			t.Errorf("mode %#o: Load = %+v, %v", mode, c, err)
 		}
@@ -38,7 +46,7 @@ func TestLoadRefusesWhatOthersCanWrite(t *testing.T) {
 		want string
 	}{{0o660, "mode 0660"}, {0o646, "mode 0646"}, {0o620, "mode 0620"}, {0o666, "mode 0666"}} {
 		config := write(t, dir, "signetd.toml", shipped(t), tt.mode)
-		if c, err := Load(config); err == nil || !strings.Contains(err.Error(), tt.want) || len(c.Modules) > 0 {
+		if c, err := load(config); err == nil || !strings.Contains(err.Error(), tt.want) || len(c.Modules) > 0 {
 			t.Errorf("mode %#o: Load = %v, want %s", tt.mode, err, tt.want)
 		}
 		profile := write(t, dir, "ours.toml", "name = 'ours'\n", tt.mode)
@@ -49,17 +57,12 @@ func TestLoadRefusesWhatOthersCanWrite(t *testing.T) {
 }
 
 func TestLoadRefusesFilesOfStrangers(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if strings.Contains(os.Getenv("SIGNET_REQUIRE"), "root") {
-			t.Fatal("not root, which SIGNET_REQUIRE asks for")
-		}
-		t.Skip("needs root to give a file away")
-	}
+	need.Root(t, "gives a file away")
 	path := write(t, t.TempDir(), "signetd.toml", shipped(t), 0o644)
 	if err := os.Chown(path, 12345, -1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "belongs to uid 12345: want root") {
+	if _, err := load(path); err == nil || !strings.Contains(err.Error(), "belongs to uid 12345: want root") {
 		t.Errorf("Load = %v, want a refusal of the owner", err)
 	}
 }
@@ -71,7 +74,7 @@ func TestLoadRefusesWhatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{dir: "not a file", fifo: "not a file", filepath.Join(dir, "gone"): "no such file"} {
-		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := load(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Load(%s) = %v, want %s", path, err, want)
 		}
 	}
@@ -83,14 +86,14 @@ func TestLoadChecksProfilesAmongTheOtherFaults(t *testing.T) {
 	text := strings.Replace(shipped(t), `profile = "softhsm"`, `profile = "`+profile+`"`, 1)
 	text = strings.Replace(text, `driver = "pkcs11"`, `driver = "sdf"`, 1)
 	config := write(t, dir, "signetd.toml", text, 0o600)
-	_, err := Load(config)
+	_, err := load(config)
 	if err == nil || !strings.Contains(err.Error(), "module.soft.profile: "+profile+": mode 0666") ||
 		!strings.Contains(err.Error(), "module.soft.driver: unknown driver") {
 		t.Errorf("Load = %v, want both faults", err)
 	}
 	write(t, dir, "ours.toml", "name = 'ours'\n", 0o644)
 	text = strings.Replace(text, `driver = "sdf"`, `driver = "pkcs11"`, 1)
-	c, err := Load(write(t, dir, "signetd.toml", text, 0o600))
+	c, err := load(write(t, dir, "signetd.toml", text, 0o600))
 	if err != nil || c.Modules[0].Profile != profile {
 		t.Errorf("Load = %+v, %v", c.Modules, err)
 	}

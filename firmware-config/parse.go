@@ -14,11 +14,20 @@ import (
 // is wrong, each with line, key and what would be right. It does not look at
 // the files that the text names.
 func Parse(text []byte) (Config, error) {
-	return parse(text, func(string) error { return nil })
+	return parse(text, files{
+		profile:     func(string) error { return nil },
+		certificate: func(Trust) ([]byte, error) { return nil, nil },
+	})
 }
 
-// parse is Parse with a check of a profile that is named by path.
-func parse(text []byte, profileFile func(path string) error) (Config, error) {
+// files are what looks at the files that a configuration names by path.
+type files struct {
+	profile     func(path string) error
+	certificate func(Trust) ([]byte, error)
+}
+
+// parse is Parse with a look at the files.
+func parse(text []byte, named files) (Config, error) {
 	doc := stricttoml.Parse(text)
 	root := doc.Root()
 	c := Config{
@@ -28,7 +37,8 @@ func parse(text []byte, profileFile func(path string) error) (Config, error) {
 		Groups:    groupsOf(root.OptionalTable("groups")),
 		Limits:    limitsOf(root.OptionalTable("limits")),
 		Store:     storeOf(root.OptionalTable("store")),
-		Modules:   modulesOf(root, profileFile),
+		Modules:   modulesOf(root, named.profile),
+		Trust:     trustOf(root, named.certificate),
 	}
 	checkDirectories(root, c.State, c.Runtime)
 	c.Sockets = socketsOf(root.OptionalTable("sockets"), c.State, c.Runtime)

@@ -53,11 +53,15 @@ func TestShippedExampleHasTheDefaults(t *testing.T) {
 }
 
 // What the example shows behind "#" must be right, too: without it the same
-// configuration comes out, plus the log key.
+// configuration comes out, plus the log key and a CA.
 func TestShippedExampleShowsTheDefaults(t *testing.T) {
 	shown := regexp.MustCompile(`(?m)^#(\[|[a-z0-9_]+ = )`).ReplaceAllString(shipped(t), "$1")
 	want := defaults
 	want.Log.Module, want.Log.Token, want.Log.Label = "soft", "seals", "signet-log"
+	want.Trust = []Trust{{
+		Name: "gov", Certificate: "/etc/signet/trust/gov-root.pem", Kind: "egov", Licence: "ECP000000",
+		From: time.Date(2025, 9, 26, 16, 0, 0, 0, time.UTC), Until: time.Date(2034, 12, 31, 16, 0, 0, 0, time.UTC),
+	}}
 	c, err := Parse([]byte(shown))
 	if err != nil || !reflect.DeepEqual(c, want) {
 		t.Errorf("Parse = %+v, %v,\nwant %+v", c, err, want)
@@ -65,7 +69,7 @@ func TestShippedExampleShowsTheDefaults(t *testing.T) {
 	for _, key := range []string{
 		"state", "runtime", "sign", "admin", "audit", "clients", "connections", "connections_per_uid", "frame", "batch",
 		"queue_per_uid", "deadline", "idle", "max_size", "soft", "hard", "ballast", "sha256", "env", "processes",
-		"sessions", "checkpoint", "anchor_every",
+		"sessions", "checkpoint", "anchor_every", "certificate", "kind", "licence", "from", "until",
 	} {
 		if !strings.Contains(shown, "\n"+key+" = ") {
 			t.Errorf("the example does not show %s", key)
@@ -101,6 +105,13 @@ func TestParseReadsEveryKey(t *testing.T) {
 				Profile: "/etc/signet/ours.toml", Processes: 1,
 				Tokens: []Token{{Name: "log", URI: "pkcs11:token=log", PINFile: "/etc/signet/pin-log", Sessions: 1}},
 			},
+		},
+		Trust: []Trust{
+			{
+				Name: "gov", Certificate: "/etc/signet/trust/gov.pem", Kind: "egov", Licence: "国密认证-2025-001",
+				From: time.Date(2025, 9, 26, 16, 0, 0, 0, time.UTC), Until: time.Date(2030, 12, 31, 16, 0, 0, 0, time.UTC),
+			},
+			{Name: "own", Certificate: "/etc/signet/trust/own.der", Kind: "internal", From: time.Date(2024, 12, 31, 16, 0, 0, 0, time.UTC)},
 		},
 	}
 	c, err := Parse(text)

@@ -29,4 +29,7 @@
 //	da142c7657c742918683f26a48ed117c notice   caller-hung-up
 //	b72b320037f44bd4bcb156d8d8be9855 critical bad-signature
 //	c1c00a5d25684e72bae51dc5799a02a7 error    internal-error
+//	630ea1ff345f43c6b5e3232639dd4021 critical record-unproven
+//	0108f5996b8e49c39a884e678f781da6 critical selftest-failed
+//	a86652a3454549e981a10c1ec1b38d9e error    cert-revoked
 package systemd

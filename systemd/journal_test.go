@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"signet/testsoftHSM/need"
 )
 
 func TestTextForm(t *testing.T) {
@@ -253,19 +255,9 @@ func inOwnMounts(t *testing.T, stderr *os.File, env ...string) ([]byte, error) {
 	out, err := cmd.Output()
 	var denied syscall.Errno
 	if errors.As(err, &denied) && denied == syscall.EPERM {
-		skipUnlessRequired(t, "user namespaces are not allowed here")
+		need.Skip(t, "root", "user namespaces are not allowed here")
 	}
 	return out, err
-}
-
-// skipUnlessRequired skips, or fails under SIGNET_REQUIRE=root, which .ci/run
-// sets where everything is there.
-func skipUnlessRequired(t *testing.T, why string) {
-	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), "root") {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 func streamFile(t *testing.T) (f *os.File, journalStream string) {

@@ -34,6 +34,9 @@ const (
 	CallerHungUp   // UID, Event
 	BadSignature   // Entry, Token
 	InternalError  // Cause
+	RecordUnproven // Entry, Cause, Mend
+	SelfTestFailed // Target, Cause
+	CertRevoked    // Entry, Cause
 
 	endOfMessages
 )
@@ -64,6 +67,9 @@ var records = [endOfMessages]record{
 	CallerHungUp:   {"da142c7657c742918683f26a48ed117c", "caller-hung-up", Notice},
 	BadSignature:   {"b72b320037f44bd4bcb156d8d8be9855", "bad-signature", Critical},
 	InternalError:  {"c1c00a5d25684e72bae51dc5799a02a7", "internal-error", Error},
+	RecordUnproven: {"630ea1ff345f43c6b5e3232639dd4021", "record-unproven", Critical},
+	SelfTestFailed: {"0108f5996b8e49c39a884e678f781da6", "selftest-failed", Critical},
+	CertRevoked:    {"a86652a3454549e981a10c1ec1b38d9e", "cert-revoked", Error},
 }
 
 // Messages lists every message in the order of its number.

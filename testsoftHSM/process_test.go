@@ -17,6 +17,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	testsofthsm "signet/testsoftHSM"
+	"signet/testsoftHSM/need"
 )
 
 // TestMain is also the second process of the tests that need one: what it does
@@ -187,12 +188,7 @@ func TestOnlyGetFunctionListIsExported(t *testing.T) {
 }
 
 func TestAnotherUserWorksWithATokenGivenAway(t *testing.T) {
-	if os.Getuid() != 0 {
-		if strings.Contains(os.Getenv("SIGNET_REQUIRE"), "root") {
-			t.Fatal("needs root")
-		}
-		t.Skip("needs root to give files away")
-	}
+	need.Root(t, "gives files away")
 	const nobody = 65534
 	k := testsofthsm.New(t)
 	func() {

@@ -85,6 +85,44 @@ func (c *Client) Content(ctx context.Context, hash string) (Content, error) {
 	return get[Content](ctx, c, PathContents+"/"+url.PathEscape(hash))
 }
 
+// Officers asks who signs acts, and how many of them.
+func (c *Client) Officers(ctx context.Context) (Officers, error) {
+	return get[Officers](ctx, c, PathOfficers)
+}
+
+// CRLs lists the newest list of revoked certificates of each issuer.
+func (c *Client) CRLs(ctx context.Context) (CRLs, error) {
+	return get[CRLs](ctx, c, PathCRLs)
+}
+
+// Proposals lists the acts that wait for signatures. For admin.sock.
+func (c *Client) Proposals(ctx context.Context) (Proposals, error) {
+	return get[Proposals](ctx, c, PathActs)
+}
+
+// Proposal asks for an act that waits, with its bytes. For admin.sock.
+func (c *Client) Proposal(ctx context.Context, nonce string) (Proposal, error) {
+	return get[Proposal](ctx, c, PathActs+"/"+url.PathEscape(nonce))
+}
+
+// Backup fetches the backup that the act of that nonce permits, once. It is
+// whole when reading it ends in io.EOF; the caller closes it. For admin.sock.
+func (c *Client) Backup(ctx context.Context, nonce string) (io.ReadCloser, error) {
+	return c.open(ctx, http.MethodGet, PathBackups+"/"+url.PathEscape(nonce), "", nil)
+}
+
+// Restore hands in a backup: its header in clear as a backup begins with it,
+// then its records, decrypted. An error of r ends the request, and nothing is
+// restored from what came before it. For admin.sock.
+func (c *Client) Restore(ctx context.Context, r io.Reader) (Staged, error) {
+	var answer Staged
+	data, err := c.exchange(ctx, http.MethodPost, PathRestore, "application/octet-stream", r)
+	if err != nil {
+		return answer, err
+	}
+	return answer, decode(PathRestore, data, &answer)
+}
+
 // ActContext asks what an act has to name.
 func (c *Client) ActContext(ctx context.Context) (ActContext, error) {
 	return get[ActContext](ctx, c, PathActContext)
@@ -109,36 +147,63 @@ func call[T any](ctx context.Context, c *Client, method, path string, body io.Re
 	if err != nil {
 		return answer, err
 	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return answer, fmt.Errorf("reading the answer of %s: %w", path, err)
-	}
-	return answer, nil
+	return answer, decode(path, data, &answer)
 }
 
-// fetch returns the body of an answer of status 200.
+func decode(path string, data []byte, answer any) error {
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// fetch exchanges JSON.
 func (c *Client) fetch(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
+	return c.exchange(ctx, method, path, "application/json", body)
+}
+
+// exchange returns the body of an answer of status 200.
+func (c *Client) exchange(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
+	res, err := c.open(ctx, method, path, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Close()
+	return c.readAnswer(path, res)
+}
+
+// open returns the body of an answer of status 200, to be read and closed.
+func (c *Client) open(ctx context.Context, method, path, contentType string, body io.Reader) (io.ReadCloser, error) {
 	// The host names no machine: the connection is the socket's.
 	req, err := http.NewRequestWithContext(ctx, method, "http://signetd"+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("asking %s: %w", path, err)
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", contentType)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%w on %s: %w", ErrUnreachable, c.socket, err)
 	}
+	if res.StatusCode == http.StatusOK {
+		return res.Body, nil
+	}
 	defer res.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	data, err := c.readAnswer(path, res.Body)
+	if err != nil {
+		return nil, err
+	}
+	return nil, faultOf(res.StatusCode, data)
+}
+
+func (c *Client) readAnswer(path string, body io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w on %s: reading the answer: %w", ErrUnreachable, c.socket, err)
 	}
 	if len(data) > maxAnswer {
 		return nil, fmt.Errorf("reading the answer of %s: more than %d bytes", path, maxAnswer)
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, faultOf(res.StatusCode, data)
 	}
 	return data, nil
 }

@@ -18,7 +18,11 @@ const (
 	PathMetrics    = "/v1/metrics" // Prometheus text, not JSON
 	PathTokens     = "/v1/tokens"  // and /v1/tokens/{name}/mechanisms
 	PathActContext = "/v1/act-context"
-	PathActs       = "/v1/acts"
+	PathActs       = "/v1/acts" // and /v1/acts/{nonce}, of one that waits for signatures
+	PathOfficers   = "/v1/officers"
+	PathCRLs       = "/v1/crls"
+	PathBackups    = "/v1/backups" // /v1/backups/{nonce} of an act of kind backup, once
+	PathRestore    = "/v1/restore"
 	PathEvents     = "/v1/events"   // ?from=SEQ&limit=N
 	PathContents   = "/v1/contents" // /v1/contents/{sm3}
 )
@@ -138,6 +142,45 @@ type Entry struct {
 	Created    string   `json:"created"`
 	LastAct    uint64   `json:"last_act"` // event that recorded the last change
 	Transcript string   `json:"transcript,omitempty"`
+
+	Owner        string        `json:"owner,omitempty"`     // id of whom it belongs to
+	Destroyed    string        `json:"destroyed,omitempty"` // when its key was removed from the token
+	Ended        string        `json:"ended,omitempty"`     // why its life ended
+	Certificates []Certificate `json:"certificates"`        // oldest first: the last is in use
+	Proof        string        `json:"proof"`               // proven, unproven, or pending: not looked at yet
+	Unproven     string        `json:"unproven,omitempty"`  // why
+	Custodians   []string      `json:"custodians"`          // ids of officers
+}
+
+// A Certificate is one of an entry's key.
+type Certificate struct {
+	Hash        string   `json:"hash"` // hex of SM3 over its DER
+	Subject     string   `json:"subject"`
+	Issuer      string   `json:"issuer"`
+	Serial      string   `json:"serial"` // hex
+	NotBefore   string   `json:"not_before"`
+	NotAfter    string   `json:"not_after"`
+	CA          string   `json:"ca"` // kind of the trust anchor: egov licensed internal
+	Licence     string   `json:"licence,omitempty"`
+	Revoked     string   `json:"revoked,omitempty"`
+	Imported    string   `json:"imported"`
+	PEM         string   `json:"pem"`
+	Chain       []string `json:"chain"`       // PEM of its issuers, root last
+	Attachments []string `json:"attachments"` // standard base64: what else the CA answered
+}
+
+// A CRL is the newest list of revoked certificates of one issuer.
+type CRL struct {
+	Issuer     string `json:"issuer"`
+	Number     string `json:"number"`
+	ThisUpdate string `json:"this_update"`
+	NextUpdate string `json:"next_update,omitempty"`
+	Hash       string `json:"hash"`
+}
+
+// CRLs answers PathCRLs.
+type CRLs struct {
+	CRLs []CRL `json:"crls"`
 }
 
 // A Hold is one reason why an entry is suspended.
@@ -176,9 +219,61 @@ type Principal struct {
 type ActContext struct {
 	Appliance string    `json:"appliance"` // empty before init
 	Name      string    `json:"name"`
+	Authority string    `json:"authority"` // development, officers; empty before init
+	Mode      string    `json:"mode"`
+	Staged    bool      `json:"staged"` // the log named is that of a backup that was handed in
 	LogSize   uint64    `json:"log_size"`
 	LogRoot   string    `json:"log_root"`
 	Now       time.Time `json:"now"`
+}
+
+// An Officer is a person who signs acts.
+type Officer struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Role    string   `json:"role"` // administrator security-officer auditor custodian
+	UID     *uint32  `json:"uid,omitempty"`
+	Keys    []string `json:"keys"`    // each in a few words, with its fingerprint
+	Entries []string `json:"entries"` // that a custodian keeps
+	Owner   string   `json:"owner,omitempty"`
+	Event   uint64   `json:"event"` // of the act that made the record so
+}
+
+// Officers answers PathOfficers.
+type Officers struct {
+	Authority  string         `json:"authority"`
+	Officers   []Officer      `json:"officers"`
+	Thresholds map[string]int `json:"thresholds"` // administrator security many auditor
+}
+
+// A Proposal is an act that some have signed and that waits for more. It is
+// kept in memory: a restart forgets it, and the act can be handed in again.
+type Proposal struct {
+	Nonce    string   `json:"nonce"`
+	Kind     string   `json:"kind"`
+	Target   string   `json:"target"`
+	NotAfter string   `json:"not_after"`
+	Signers  []string `json:"signers"` // role:id
+	Missing  string   `json:"missing"` // who else, in words
+
+	Act        string      `json:"act,omitempty"` // only of one that is asked for by its nonce
+	Content    string      `json:"content,omitempty"`
+	Signatures []Signature `json:"signatures,omitempty"`
+}
+
+// Proposals answers a GET of PathActs.
+type Proposals struct {
+	Proposals []Proposal `json:"proposals"`
+}
+
+// A Staged answers PathRestore: the backup that was handed in, as the daemon
+// rebuilt it. An act of kind restore names it and puts it in place.
+type Staged struct {
+	Appliance string    `json:"appliance"`
+	Size      uint64    `json:"size"`
+	Root      string    `json:"root"`
+	Recorded  time.Time `json:"recorded"` // of the last event
+	Entries   int       `json:"entries"`
 }
 
 // An ActRequest submits an act with its content and signatures.
@@ -203,6 +298,11 @@ type ActResult struct {
 	Unsigned  bool   `json:"unsigned"` // authority: development
 	Mode      string `json:"mode"`
 	Entry     *Entry `json:"entry,omitempty"`
+
+	Signers []string `json:"signers"`           // role:id
+	Request string   `json:"request,omitempty"` // hash of the content that is a certificate request, PEM
+	Made    string   `json:"made,omitempty"`    // hash of the content that came of the act: a transcript, a report
+	Held    []string `json:"held"`              // entries that a list of revoked certificates holds from now on
 }
 
 // Events answers PathEvents. Lines are the exact leaves of the log.

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"signet/protocol"
 	"signet/protocol/admin"
 	"signet/protocol/client"
+	"signet/testsoftHSM/need"
 	"signet/testsoftHSM/stage"
 )
 
@@ -28,17 +28,8 @@ const patience = 60 * time.Second
 // newStage is an appliance with an entry that the caller may use.
 func newStage(t *testing.T) *stage.Stage {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), "root") {
-			t.Fatal("this test needs root, and SIGNET_REQUIRE asks for it")
-		}
-		t.Skip("needs root: it plays several users")
-	}
-	bin := t.TempDir()
-	if err := stage.Build(t.Context(), bin, ""); err != nil {
-		t.Fatal(err)
-	}
-	s, err := stage.New(bin)
+	need.Root(t, "plays several users")
+	s, err := stage.NewBuilt(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

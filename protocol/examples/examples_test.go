@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"signet/protocol/algo"
+	"signet/testsoftHSM/need"
 	"signet/testsoftHSM/stage"
 )
 
@@ -45,25 +46,10 @@ func message(pub, sig, file string) []string {
 	return []string{"pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", pub, "-sigfile", sig, "-in", file}
 }
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), "root") {
-		t.Fatal("this test needs root, and SIGNET_REQUIRE asks for it")
-	}
-	t.Skip("needs root: it plays several users")
-}
-
 // newAppliance starts a real daemon with the entries in use.
 func newAppliance(t *testing.T) *stage.Stage {
 	t.Helper()
-	bin := t.TempDir()
-	if err := stage.Build(t.Context(), bin, ""); err != nil {
-		t.Fatal(err)
-	}
-	s, err := stage.New(bin)
+	s, err := stage.NewBuilt(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +175,7 @@ func (d *desk) verify(t *testing.T, e entry, files []string) {
 // The examples as a document system runs them: an unprivileged account, a real
 // daemon, and openssl as the judge.
 func TestExamplesSignWhatOpensslVerifies(t *testing.T) {
-	needRoot(t)
+	need.Root(t, "plays several users")
 	s := newAppliance(t)
 	forEach(t, func(t *testing.T, run runner) {
 		for _, e := range all {

@@ -10,11 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"signet/testsoftHSM/need"
 )
 
 // patience bounds one run of a program; the slowest takes a tenth of it.
@@ -63,8 +64,8 @@ func forEach(t *testing.T, test func(t *testing.T, run runner)) {
 func (l language) need(t *testing.T) runner {
 	t.Helper()
 	run, err := l.find()
-	if errors.Is(err, errMissing) && !l.required && !slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), l.name) {
-		t.Skip(err)
+	if errors.Is(err, errMissing) && !l.required {
+		need.Skip(t, l.name, err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,8 @@
 //	if err := doc.Finish(); err != nil { ... }
 //
 // Of TOML, arrays of tables ([[x]]) are refused, and control characters in
-// strings too. It is a leaf: it imports nothing of signet.
+// strings too, but for the line ends of a string in three quotes where a reader
+// asks for Lines. It is a leaf: it imports nothing of signet.
 package stricttoml
 
 import "fmt"

@@ -13,6 +13,7 @@ type kind uint8
 const (
 	kindBroken kind = iota
 	kindString
+	kindLines // a string in three quotes that has line feeds
 	kindInteger
 	kindFloat
 	kindBool
@@ -25,6 +26,7 @@ const (
 var kindNames = [...]string{
 	kindBroken:    "unreadable",
 	kindString:    "a string",
+	kindLines:     "a string of several lines",
 	kindInteger:   "an integer",
 	kindFloat:     "a float",
 	kindBool:      "a boolean",
@@ -53,7 +55,7 @@ const (
 type node struct {
 	kind kind
 	line int
-	text string  // strings: the content; other scalars: as written
+	text string  // strings: the content, with \n between lines; other scalars: as written
 	list []*node // arrays
 
 	// Tables only.

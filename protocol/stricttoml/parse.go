@@ -186,6 +186,9 @@ func (b *builder) value(path string, line int, n *unstable.Node, depth int) *nod
 		return b.inline(path, line, n, depth)
 	}
 	v := &node{kind: scalarKind(n.Kind), line: b.lineOf(n), text: string(n.Data)}
+	if v.kind == kindString && b.hasLines(n) {
+		v.kind, v.text = kindLines, strings.ReplaceAll(v.text, "\r\n", "\n")
+	}
 	if problem := scalarProblem(v); problem != "" {
 		b.faults.add(v.line, path, problem)
 		v.kind, v.text = kindBroken, ""
@@ -215,6 +218,14 @@ func (b *builder) inline(path string, line int, n *unstable.Node, depth int) *no
 	return v
 }
 
+// hasLines tells a string that the text itself breaks into lines from one that
+// hides a line feed in an escape.
+func (b *builder) hasLines(n *unstable.Node) bool {
+	raw := b.parser.Raw(n.Raw)
+	quoted := bytes.HasPrefix(raw, []byte(`"""`)) || bytes.HasPrefix(raw, []byte("'''"))
+	return quoted && bytes.ContainsRune(raw, '\n') && bytes.ContainsRune(n.Data, '\n')
+}
+
 func scalarKind(k unstable.Kind) kind {
 	switch k {
 	case unstable.String:
@@ -237,6 +248,10 @@ func scalarProblem(v *node) string {
 	case kindString:
 		if hasControl(v.text) {
 			return "control character in string: want visible characters"
+		}
+	case kindLines:
+		if hasControl(strings.ReplaceAll(v.text, "\n", "")) {
+			return "control character in string: want visible characters and line ends"
 		}
 	case kindInteger:
 		if _, err := strconv.ParseInt(v.text, 0, 64); err != nil {

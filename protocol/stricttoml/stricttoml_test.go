@@ -132,7 +132,8 @@ func TestFaultsNameLineKeyAndCure(t *testing.T) {
 		{"size overflow", "room = '9223372036854775807TiB'", `line 1: room: "9223372036854775807TiB" is no size: want a whole number and a unit (B, KiB, MiB, GiB, TiB) such as "64KiB"`},
 		{"size bound", "room = '2GiB'", `line 1: room: "2GiB" is out of bounds: want 1B to 1GiB`},
 		{"control", `name = "a\u0000b"`, `line 1: name: control character in string: want visible characters`},
-		{"line feed", "name = '''a\nb'''", `line 1: name: control character in string: want visible characters`},
+		{"line feed", "name = '''a\nb'''", `line 1: name: is a string of several lines: want a string`},
+		{"escape among lines", "name = \"\"\"a\n\\u001bb\"\"\"", `line 1: name: control character in string: want visible characters and line ends`},
 		{"right to left", `name = "a\u202Eb"`, `line 1: name: control character in string: want visible characters`},
 		{"byte order mark", "\xef\xbb\xbfname = 'x'", `line 1: text starts with a byte order mark: want UTF-8 without one`},
 		{"too deep", "n = " + strings.Repeat("[", 20) + strings.Repeat("]", 20), `line 1: n` + strings.Repeat("[0]", 14) + ": more than 16 levels deep\nline 1: n: is an array: want an integer"},
@@ -214,6 +215,33 @@ func TestValueIsJudgedByItsReader(t *testing.T) {
 	want := "line 3: c: is an array: want less\nline 4: unexpected character U+003D '=' at start of value"
 	if err := doc.Finish(); err == nil || err.Error() != want {
 		t.Errorf("faults:\n%v\nwant:\n%s", err, want)
+	}
+}
+
+func TestLinesAreForWhoAsks(t *testing.T) {
+	for text, want := range map[string]string{
+		"v = 'one'":                       "one",
+		"v = \"\"\"\na\n\nb\n\"\"\"":      "a\n\nb\n",
+		"v = '''\r\na\r\nb'''":            "a\nb",
+		"v = \"\"\"\na \\\n   b\nc\"\"\"": "a b\nc",
+	} {
+		doc := Parse([]byte(text))
+		v, ok := doc.Root().Value("v")
+		if !ok {
+			t.Errorf("%q has no value", text)
+			continue
+		}
+		got, ok := v.Lines()
+		if err := doc.Finish(); got != want || !ok || err != nil {
+			t.Errorf("Lines of %q = %q, %v, %v, want %q", text, got, ok, err, want)
+		}
+		if _, single := v.Text(); single == strings.Contains(want, "\n") {
+			t.Errorf("Text of %q: %v", text, single)
+		}
+	}
+	doc := Parse([]byte("v = \"a\\nb\""))
+	if _, ok := doc.Root().Value("v"); ok || doc.Finish() == nil {
+		t.Error("a line feed that hides in an escape was read")
 	}
 }
 

@@ -90,6 +90,15 @@ func (v Value) Text() (string, bool) {
 	return v.node.text, true
 }
 
+// Lines returns the value if it is a string of one line or several, which end
+// in \n but for the last. It is for what has lines by nature, such as PEM.
+func (v Value) Lines() (string, bool) {
+	if v.node.kind != kindLines && v.node.kind != kindString {
+		return "", false
+	}
+	return v.node.text, true
+}
+
 // Int returns the value if it is an integer.
 func (v Value) Int() (int64, bool) {
 	if v.node.kind != kindInteger {

@@ -36,7 +36,7 @@ type child struct {
 	out *bufio.Reader
 }
 
-// startChild starts cmd, whose process must call stage.ready, and waits until
+// startChild starts cmd, whose process must call onCommand, and waits until
 // it is prepared. secret is its first line of input.
 func startChild(cmd *exec.Cmd, secret string) (*child, error) {
 	cmd.Stderr = os.Stderr
@@ -63,7 +63,7 @@ func startChild(cmd *exec.Cmd, secret string) (*child, error) {
 
 const readyLine = "ready\n"
 
-// measure has all the children measure at the same time and adds them up.
+// measureTogether has all the children measure at the same time and adds them up.
 func measureTogether(children []*child) (tally, error) {
 	for _, c := range children {
 		if _, err := fmt.Fprintln(c.in, "go"); err != nil {

@@ -102,11 +102,12 @@ func (b *bench) inProcess(ctx context.Context, a *appliance, alg algorithm, w wa
 	return measureTogether(all)
 }
 
-// A load is an arrangement of callers.
+// An arrangement is how many callers there are, and how many inputs their
+// requests have.
 type arrangement struct{ callers, batch int }
 
 // arrangements: single requests at each number of callers, then batches from
-// two callers, so that one is being signed while the other's answer is read.
+// batchCallers, so that one is being signed while another's answer is read.
 func (p plan) arrangements() []arrangement {
 	var all []arrangement
 	for _, n := range p.callers {

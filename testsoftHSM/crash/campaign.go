@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"time"
 
@@ -50,7 +49,7 @@ const patience = 30 * time.Second
 // campaign puts up an appliance of programs with that build tag and kills its
 // daemon. It ends early when something is wrong.
 func campaign(ctx context.Context, tag string, kills int, seed uint64, out io.Writer) (done result, err error) {
-	s, err := newStage(ctx, tag)
+	s, err := stage.NewBuilt(ctx, tag)
 	if err != nil {
 		return result{}, err
 	}
@@ -61,18 +60,6 @@ func campaign(ctx context.Context, tag string, kills int, seed uint64, out io.Wr
 		return result{}, errors.Join(fmt.Errorf("after %d kills: %w\nsignetd said:\n%s", c.kills, err, said), unread)
 	}
 	return c.result, nil
-}
-
-func newStage(ctx context.Context, tag string) (*stage.Stage, error) {
-	bin, err := os.MkdirTemp("", "signet-crash-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(bin)
-	if err := stage.Build(ctx, bin, tag); err != nil {
-		return nil, err
-	}
-	return stage.New(bin)
 }
 
 // rounds is a campaign on its way.

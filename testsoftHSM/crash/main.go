@@ -11,21 +11,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"signet/testsoftHSM/stage"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintf(os.Stderr, "crash: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { stage.Main("crash", run) }
 
 // shortKills is how many kills -short asks for, controlKills how many the
 // broken build may survive unnoticed in one campaign, and controlTries how many

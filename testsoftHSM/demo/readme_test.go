@@ -6,10 +6,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
+	"signet/testsoftHSM/need"
 	"signet/testsoftHSM/stage"
 )
 
@@ -38,7 +38,7 @@ func readme(t *testing.T, name string) []block {
 // The two make targets are not run from within a test: they must exist here
 // and are run in full beside it.
 func TestEveryFencedCommandOfTheReadmeRuns(t *testing.T) {
-	needRoot(t)
+	need.Root(t, "plays several users")
 	s := newStage(t)
 	if err := os.WriteFile(filepath.Join(s.Dir, "contract.ofd"), []byte("a document"), 0o644); err != nil {
 		t.Fatal(err)
@@ -102,17 +102,6 @@ func TestBothReadmesHaveTheSameSections(t *testing.T) {
 	if marks[0] != marks[1] {
 		t.Errorf("the levels of headings are %q in English, %q in Chinese", marks[0], marks[1])
 	}
-}
-
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), "root") {
-		t.Fatal("this test needs root, and SIGNET_REQUIRE asks for it")
-	}
-	t.Skip("needs root: it plays several users")
 }
 
 func newStage(t *testing.T) *stage.Stage {

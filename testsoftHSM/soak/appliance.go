@@ -35,18 +35,6 @@ const purpose = "soak"
 // callerUIDs are those that the policy names. stage.OtherUID is in no policy.
 var callerUIDs = []uint32{stage.CallerUID, stage.CallerUID + 2, stage.CallerUID + 3, stage.CallerUID + 4}
 
-func newStage(ctx context.Context, tag string) (*stage.Stage, error) {
-	bin, err := os.MkdirTemp("", "signet-soak-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(bin)
-	if err := stage.Build(ctx, bin, tag); err != nil {
-		return nil, err
-	}
-	return stage.New(bin)
-}
-
 // initialise starts the daemon and makes the store and the keys, as an
 // administrator does.
 func initialise(ctx context.Context, s *stage.Stage) ([]key, error) {

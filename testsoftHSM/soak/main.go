@@ -13,21 +13,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"signet/testsoftHSM/stage"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintf(os.Stderr, "soak: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { stage.Main("soak", run) }
 
 // controlSeconds is how long the build that leaks is loaded, and leakSlope what
 // its goroutines must grow by at least over the second half of that.
@@ -100,7 +91,7 @@ func (r result) String() string {
 
 // soak puts up an appliance of programs with that build tag and loads it.
 func soak(ctx context.Context, tag string, length time.Duration, out io.Writer) (done result, err error) {
-	s, err := newStage(ctx, tag)
+	s, err := stage.NewBuilt(ctx, tag)
 	if err != nil {
 		return result{}, err
 	}

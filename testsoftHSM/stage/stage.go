@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -218,7 +219,7 @@ func (s *Stage) WaitMode(ctx context.Context, modes ...string) (string, error) {
 	for {
 		if m, err := s.health(ctx); err == nil {
 			mode = m
-			if len(modes) == 0 || contains(modes, m) {
+			if len(modes) == 0 || slices.Contains(modes, m) {
 				return m, nil
 			}
 		}
@@ -231,15 +232,6 @@ func (s *Stage) WaitMode(ctx context.Context, modes ...string) (string, error) {
 		case <-poll.C:
 		}
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, item := range list {
-		if item == s {
-			return true
-		}
-	}
-	return false
 }
 
 // Said is what the daemon has written since it was started last.

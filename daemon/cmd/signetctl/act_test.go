@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/base64"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -8,6 +10,8 @@ import (
 
 	"signet/daemon/internal/authority"
 	"signet/protocol/admin"
+	"signet/protocol/algo"
+	"signet/testsoftHSM/ca"
 )
 
 const goodPolicy = `callers    = { users = [20001] }
@@ -18,24 +22,36 @@ purposes   = ["contract"]
 
 func TestVerbsMakeTheirActs(t *testing.T) {
 	policyFile := writeFile(t, "p.toml", goodPolicy)
+	change := writeFile(t, "c.toml", `remove = ["li"]`)
+	chain, crl := caFiles(t)
 	for line, want := range map[string]struct {
 		kind    authority.Kind
 		target  string
 		content any
 	}{
-		"init --crypto gm":                                 {authority.Init, "", &authority.Genesis{Appliance: "box", Authority: authority.Development, Crypto: "gm", Deployment: "owner"}},
-		"init --crypto mixed --deployment hosting":         {authority.Init, "", &authority.Genesis{Appliance: "box", Authority: authority.Development, Crypto: "mixed", Deployment: "hosting"}},
-		"key create k --token seals --type SM2 --title 合同": {authority.KeyCreate, "k", &authority.CreateKey{Type: "SM2", Token: "seals", Title: "合同"}},
-		"key activate k":                                   {authority.EntryActivate, "k", &authority.Nothing{}},
-		"key suspend k --why lost":                         {authority.EntrySuspend, "k", &authority.Suspend{Basis: "lost"}},
-		"key resume k":                                     {authority.EntryResume, "k", &authority.Resume{}},
-		"key resume k --hold 3":                            {authority.EntryResume, "k", &authority.Resume{Hold: 3}},
-		"policy set k " + policyFile:                       {authority.PolicySet, "k", &authority.SetPolicy{Text: goodPolicy}},
-		"token clear-pin seals":                            {authority.TokenClearPIN, "seals", &authority.Nothing{}},
-		"mode clear":                                       {authority.ModeClear, "", &authority.Nothing{}},
-		"mode clear --accept-clock":                        {authority.ClockAccept, "", &authority.Nothing{}},
-		"mode clear --timeout 5s":                          {authority.ModeClear, "", &authority.Nothing{}},
-		"key activate k --json":                            {authority.EntryActivate, "k", &authority.Nothing{}},
+		"init --crypto gm":                                  {authority.Init, "", &authority.Genesis{Appliance: "box", Authority: authority.Development, Crypto: "gm", Deployment: "owner"}},
+		"init --crypto mixed --deployment hosting":          {authority.Init, "", &authority.Genesis{Appliance: "box", Authority: authority.Development, Crypto: "mixed", Deployment: "hosting"}},
+		"key create k --token seals --type SM2 --title 合同":  {authority.KeyCreate, "k", &authority.CreateKey{Type: "SM2", Token: "seals", Title: "合同"}},
+		"key create k --token seals --type SM2 --owner o":   {authority.KeyCreate, "k", &authority.CreateKey{Type: "SM2", Token: "seals", Owner: "o"}},
+		"key adopt k --token seals --id 0a1b":               {authority.KeyAdopt, "k", &authority.AdoptKey{Token: "seals", ID: "0a1b"}},
+		"key adopt k --token s --id 00 --title t --owner o": {authority.KeyAdopt, "k", &authority.AdoptKey{Token: "s", ID: "00", Title: "t", Owner: "o"}},
+		"key cancel k --why ended":                          {authority.EntryCancel, "k", &authority.Cancel{Basis: "ended"}},
+		"key destroy k --why ended":                         {authority.KeyDestroy, "k", &authority.DestroyKey{Basis: "ended"}},
+		"cert request k --subject CN=k,C=CN":                {authority.CertRequest, "k", &authority.RequestCert{Subject: "CN=k,C=CN"}},
+		"cert import k " + chain:                            {authority.CertImport, "k", &authority.ImportCert{Answer: encoded(t, chain)}},
+		"cert crl " + crl:                                   {authority.CRLImport, "", &authority.ImportCRL{CRL: encoded(t, crl)}},
+		"officer change " + change:                          {authority.OfficerChange, "", &authority.ChangeOfficers{Remove: []string{"li"}}},
+		"mode clear --accept-older --why lost":              {authority.StoreAccept, "", &authority.AcceptStore{Size: 3, Root: strings.Repeat("ab", 32), Basis: "lost"}},
+		"key activate k":                                    {authority.EntryActivate, "k", &authority.Nothing{}},
+		"key suspend k --why lost":                          {authority.EntrySuspend, "k", &authority.Suspend{Basis: "lost"}},
+		"key resume k":                                      {authority.EntryResume, "k", &authority.Resume{}},
+		"key resume k --hold 3":                             {authority.EntryResume, "k", &authority.Resume{Hold: 3}},
+		"policy set k " + policyFile:                        {authority.PolicySet, "k", &authority.SetPolicy{Text: goodPolicy}},
+		"token clear-pin seals":                             {authority.TokenClearPIN, "seals", &authority.Nothing{}},
+		"mode clear":                                        {authority.ModeClear, "", &authority.Nothing{}},
+		"mode clear --accept-clock":                         {authority.ClockAccept, "", &authority.Nothing{}},
+		"mode clear --timeout 5s":                           {authority.ModeClear, "", &authority.Nothing{}},
+		"key activate k --json":                             {authority.EntryActivate, "k", &authority.Nothing{}},
 	} {
 		t.Run(line, func(t *testing.T) {
 			a := newAppliance(t)
@@ -53,6 +69,30 @@ func TestVerbsMakeTheirActs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// caFiles are a chain as a CA sends it, and a list of what it revoked.
+func caFiles(t *testing.T) (chain, crl string) {
+	t.Helper()
+	c, err := ca.New(algo.KeySM2, applianceTime.AddDate(-1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := c.CRL(ca.List{ThisUpdate: applianceTime, NextUpdate: applianceTime.AddDate(0, 0, 7)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, "chain.pem", strings.TrimSpace(string(ca.PEM(c.Chain()...)))), writeFile(t, "ca.crl", string(list))
+}
+
+// encoded is the file as a content has it.
+func encoded(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(data)
 }
 
 // checkAct holds an act to all that the daemon checks of it.

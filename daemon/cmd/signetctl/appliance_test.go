@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,12 @@ type appliance struct {
 	metrics  string                     // the text of PathMetrics
 	refusing string                     // admin or both: the socket refuses the role
 	acts     []admin.ActRequest
+	needs    int                       // signatures that an act must have to be done
+	waiting  map[string]admin.Proposal // acts that have fewer
+	result   admin.ActResult           // of an act that is done, besides what the act says
+	backup   []byte                    // what an act of kind backup permits
+	restored []byte                    // what was handed in
+	staged   admin.Staged
 	lines    []string // of the log
 	growth   int      // events that each page adds
 	pages    int
@@ -62,8 +69,8 @@ func newAppliance(t *testing.T) *appliance {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	a := &appliance{t: t, dir: dir, fault: map[string]*protocol.Error{}, answer: map[string]any{
-		admin.PathActContext: admin.ActContext{Appliance: applianceID, Name: "box", LogSize: 3, LogRoot: strings.Repeat("ab", 32), Now: applianceTime},
+	a := &appliance{t: t, dir: dir, fault: map[string]*protocol.Error{}, waiting: map[string]admin.Proposal{}, answer: map[string]any{
+		admin.PathActContext: admin.ActContext{Appliance: applianceID, Name: "box", Authority: "development", Mode: "serving", LogSize: 3, LogRoot: strings.Repeat("ab", 32), Now: applianceTime},
 		admin.PathStatus:     admin.Status{Mode: "serving", Name: "box", Appliance: applianceID, Clock: "sane", Sync: "synced"},
 		admin.PathTokens:     admin.Tokens{Tokens: []admin.Token{{Name: "seals", State: "up", Open: 8, Configured: 8, Module: "soft"}}},
 		admin.PathEntries:    admin.Entries{Entries: []admin.Entry{{ID: "contract", Class: "key", Status: "active", KeyType: "SM2"}, {ID: "official", Class: "seal", Status: "pending"}}},
@@ -108,6 +115,13 @@ func (a *appliance) serve(name string, w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPost && path == admin.PathActs:
 		a.takeAct(w, r)
+	case path == admin.PathActs || strings.HasPrefix(path, admin.PathActs+"/"):
+		a.serveWaiting(w, strings.TrimPrefix(path, admin.PathActs))
+	case strings.HasPrefix(path, admin.PathBackups+"/") && a.backup != nil:
+		w.Write(a.backup)
+	case path == admin.PathRestore:
+		a.restored, _ = io.ReadAll(r.Body) // cut off where the client breaks off
+		json.NewEncoder(w).Encode(a.staged)
 	case path == admin.PathMetrics:
 		io.WriteString(w, a.metrics)
 	case path == admin.PathEvents:
@@ -129,9 +143,44 @@ func (a *appliance) takeAct(w http.ResponseWriter, r *http.Request) {
 		a.t.Error(err)
 	}
 	a.acts = append(a.acts, request)
-	var act struct{ Kind, Target string }
+	var act struct{ Kind, Target, Nonce string }
 	json.Unmarshal([]byte(request.Act), &act)
-	json.NewEncoder(w).Encode(admin.ActResult{Appliance: applianceID, Event: 7, Kind: act.Kind, Target: act.Target, Unsigned: true, Mode: "serving"})
+	signatures := len(request.Signatures)
+	if w := a.waiting[act.Nonce]; !slices.ContainsFunc(request.Signatures, func(s admin.Signature) bool { return slices.Contains(w.Signatures, s) }) {
+		signatures += len(w.Signatures)
+	}
+	if signatures < a.needs {
+		a.waiting[act.Nonce] = admin.Proposal{
+			Nonce: act.Nonce, Kind: act.Kind, Target: act.Target, NotAfter: "2026-11-23T10:00:00Z", Signers: []string{"security-officer:li"}, Missing: "1 of role security-officer",
+			Act: request.Act, Content: request.Content, Signatures: request.Signatures,
+		}
+		w.WriteHeader(http.StatusForbidden)
+		json.NewEncoder(w).Encode(admin.Fault{Error: admin.NewError(protocol.NewError(protocol.TooFew, "1 of role security-officer (1 have signed)"))})
+		return
+	}
+	result := a.result
+	result.Appliance, result.Event, result.Kind, result.Target, result.Mode = applianceID, 7, act.Kind, act.Target, "serving"
+	result.Unsigned = len(request.Signatures) == 0
+	json.NewEncoder(w).Encode(result)
+}
+
+func (a *appliance) serveWaiting(w http.ResponseWriter, nonce string) {
+	if nonce != "" {
+		p, ok := a.waiting[nonce[1:]]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			json.NewEncoder(w).Encode(admin.Fault{Error: admin.NewError(protocol.NewError(protocol.UnknownEntry, "no act"))})
+			return
+		}
+		json.NewEncoder(w).Encode(p)
+		return
+	}
+	all := admin.Proposals{Proposals: []admin.Proposal{}}
+	for _, p := range a.waiting {
+		p.Act, p.Content, p.Signatures = "", "", nil
+		all.Proposals = append(all.Proposals, p)
+	}
+	json.NewEncoder(w).Encode(all)
 }
 
 func (a *appliance) events(r *http.Request) admin.Events {
@@ -306,6 +355,12 @@ func (a *appliance) fill(long string) {
 	token := admin.Token{Name: "seals", State: "down", LastError: long, Mend: long, Module: long, URI: long, Model: long, Notices: []string{long}, Profile: long}
 	a.answer[admin.PathEntries] = admin.Entries{Entries: []admin.Entry{entry}}
 	a.answer[admin.PathEntries+"/contract"] = entry
+	entry.Owner, entry.Custodians, entry.Proof = long, []string{long, long}, "proven"
+	entry.Certificates = []admin.Certificate{{Subject: long, Issuer: long, Serial: long, CA: "egov", Licence: long}}
+	a.answer[admin.PathEntries+"/contract"] = entry
+	a.answer[admin.PathOfficers] = admin.Officers{Officers: []admin.Officer{{ID: "li", Name: long, Role: "auditor", Keys: []string{long}, Entries: []string{long}}}}
+	a.answer[admin.PathCRLs] = admin.CRLs{CRLs: []admin.CRL{{Issuer: long, Number: "7", ThisUpdate: "2026-11-22T00:00:00Z"}}}
+	a.waiting["x"] = admin.Proposal{Nonce: aHash, Kind: "key.create", Target: long, NotAfter: "2026-11-22T00:00:00Z", Signers: []string{long}, Missing: long}
 	a.answer[admin.PathTokens] = admin.Tokens{Tokens: []admin.Token{token}}
 	a.answer[admin.PathStatus] = admin.Status{Mode: "degraded", Reason: long, Mend: long, Name: long, Appliance: applianceID, Clock: "sane",
 		Root: strings.Repeat("ab", 32), Warnings: []string{long}, Tokens: []admin.Token{token}}

@@ -37,7 +37,7 @@ func (f *itemFault) Unwrap() error { return f.err }
 // A round is one run of sign on its connection.
 type round struct {
 	program   *program
-	signing   *signing
+	run       *signRun
 	client    *client.Conn
 	algorithm algo.Algorithm
 	terms     terms
@@ -47,7 +47,7 @@ type round struct {
 
 // signItems asks for as many at once as the daemon takes, and shows what has
 // come also if the rest did not: those uses are recorded.
-func (p *program) signItems(ctx context.Context, s *signing, a algo.Algorithm, t terms, items []*item) error {
+func (p *program) signItems(ctx context.Context, s *signRun, a algo.Algorithm, t terms, items []*item) error {
 	dialling, cancel := p.within(ctx, signTimeout)
 	defer cancel()
 	c, err := p.dialSign(dialling)
@@ -55,7 +55,7 @@ func (p *program) signItems(ctx context.Context, s *signing, a algo.Algorithm, t
 		return err
 	}
 	defer c.Close()
-	r := &round{program: p, signing: s, client: c, algorithm: a, terms: t, items: items}
+	r := &round{program: p, run: s, client: c, algorithm: a, terms: t, items: items}
 	stop := p.waiting()
 	err = r.signAll(ctx)
 	stop()
@@ -68,7 +68,7 @@ func (r *round) signAll(ctx context.Context) error {
 		return err
 	}
 	if id := r.requestID(len(batches), len(batches)); len(id) > protocol.MaxRequestID {
-		return usage(msgRequestIDLong, r.signing.requestID, len(batches), protocol.MaxRequestID-len(".")-len(strconv.Itoa(len(batches))))
+		return usage(msgRequestIDLong, r.run.requestID, len(batches), protocol.MaxRequestID-len(".")-len(strconv.Itoa(len(batches))))
 	}
 	for n, batch := range batches {
 		if err := r.sign(ctx, batch, r.requestID(n, len(batches))); err != nil {
@@ -104,10 +104,10 @@ func (r *round) batches() ([][]*item, error) {
 // same files with the same id are cut the same way, so that a repetition
 // finds the recorded answers.
 func (r *round) requestID(n, batches int) string {
-	if r.signing.requestID == "" || batches < 2 {
-		return r.signing.requestID
+	if r.run.requestID == "" || batches < 2 {
+		return r.run.requestID
 	}
-	return fmt.Sprintf("%s.%d", r.signing.requestID, n+1)
+	return fmt.Sprintf("%s.%d", r.run.requestID, n+1)
 }
 
 func (r *round) request(batch []*item, id string) *protocol.SignRequest {
@@ -116,8 +116,8 @@ func (r *round) request(batch []*item, id string) *protocol.SignRequest {
 		inputs[i] = it.in
 	}
 	return &protocol.SignRequest{
-		Entry: r.signing.entry, Algorithm: protocol.Algorithm(r.algorithm), Form: protocol.SignForm_RAW,
-		Inputs: inputs, Context: &r.signing.document, RequestId: id, DeadlineMs: uint32(r.signing.deadline.Milliseconds()),
+		Entry: r.run.entry, Algorithm: protocol.Algorithm(r.algorithm), Form: protocol.SignForm_RAW,
+		Inputs: inputs, Context: &r.run.document, RequestId: id, DeadlineMs: uint32(r.run.deadline.Milliseconds()),
 	}
 }
 
@@ -150,7 +150,7 @@ func (r *round) take(ctx context.Context, it *item, result *protocol.Result) err
 		return err
 	}
 	if it.out != nil {
-		if err := it.out.commit(r.signing.out.encode(signed.Signature)); err != nil {
+		if err := it.out.commit(r.run.out.encode(signed.Signature)); err != nil {
 			return err
 		}
 	}

@@ -28,9 +28,17 @@ LANG or LC_ALL choose the language (English, zh_CN). NO_COLOR switches colours o
 	}
 	helpInit = help{
 		text{"begin the life of this appliance", "初始化本设备"},
-		text{"Creates the store and the first event of the log. What is chosen here holds for the life of the appliance: --crypto gm allows SM2, SM3 and SM4 only, mixed allows the international algorithms too. Authority development takes acts unsigned from members of signet-admin, and every one of its events says so: it is for trying and testing.",
-			"创建存储并写入审计日志的第一条记录。此处的选择在设备的整个生命期内有效：--crypto gm 只允许 SM2、SM3、SM4，mixed 还允许国际算法。authority development 表示接受 signet-admin 组成员未签名的管理指令，每条记录都会注明：仅用于试用和测试。"},
-		"signetctl init --crypto gm --deployment owner",
+		text{`Creates the store, the log key and the first event of the log. What is chosen here holds for the life of the appliance.
+
+FILE is the ceremony: appliance, deployment, crypto, officers with their keys, thresholds, tokens, log key and who can open backups (firmware-config/ceremony.toml is an example). Every officer that it names signs it. With --plan it is read and compared with the appliance: everything that would be made is shown, and whatever would be refused.
+
+Without FILE, and with --crypto, an appliance begins that takes acts unsigned from members of signet-admin (authority development), and every one of its events says so: it is for trying and testing. --crypto gm allows SM2, SM3 and SM4 only, mixed allows the international algorithms too.`,
+			`创建存储、日志密钥和审计日志的第一条记录。此处的选择在设备的整个生命期内有效。
+
+FILE 为初始化文件：设备、部署方式、密码算法、管理人员及其公钥、门限、令牌、日志密钥以及可解密备份的人员（示例见 firmware-config/ceremony.toml）。文件中的每位管理人员都须签名。使用 --plan 时只读取文件并与设备比较：显示将要生成的全部内容以及会被拒绝的内容。
+
+不带 FILE 而带 --crypto 时，设备接受 signet-admin 组成员未签名的管理指令（authority development），每条记录都会注明：仅用于试用和测试。--crypto gm 只允许 SM2、SM3、SM4，mixed 还允许国际算法。`},
+		"signetctl init ceremony.toml --plan\nsignetctl init ceremony.toml --sign ~/.ssh/id_ed25519\nsignetctl init --crypto gm --deployment owner",
 	}
 	helpStatus = help{
 		text{"how the appliance is: mode, log, clock, tokens, warnings", "设备状态：运行模式、日志、时钟、令牌、警告"},
@@ -63,7 +71,7 @@ With --mechanisms the token is tried instead: it makes a key pair of every type,
 		"signetctl token clear-pin seals",
 	}
 	helpKey = help{
-		text{"keys: make, list, suspend, resume", "密钥：生成、列出、停用、恢复"},
+		text{"keys: make, list, suspend, resume, end", "密钥：生成、列出、停用、恢复、注销"},
 		text{"An entry of class key is a signing key without a seal. It is made pending, gets a policy, and is then activated.", "key 类台账条目是不带印章的签名密钥。生成后为待启用状态，设置用印策略后再启用。"},
 		"signetctl key create contract --token seals --type SM2\nsignetctl policy set contract contract.toml\nsignetctl key activate contract",
 	}
@@ -180,10 +188,10 @@ Passed means that this key signed this file. When, and whether the entry could b
 		"signetctl mode show",
 	}
 	helpModeClear = help{
-		text{"end mode poisoned, or accept the clock", "结束 poisoned 模式，或接受当前时钟"},
-		text{"After a failed sync of its store signetd signs nothing. When the disk is mended this has the store opened anew and checked. --accept-clock is for another stop: a clock that jumped forward. Make sure of the time first: events are never dated back.",
-			"存储写入未能落盘后，signetd 不再签名。磁盘修复后，此命令重新打开并检查存储。--accept-clock 用于另一种停止：时钟向前跳变。请先确认时间正确：审计记录的时间绝不回退。"},
-		"signetctl mode clear\nsignetctl mode clear --accept-clock",
+		text{"end mode poisoned, or accept the clock or an older store", "结束 poisoned 模式，或接受当前时钟或较旧的存储"},
+		text{"After a failed sync of its store signetd signs nothing. When the disk is mended this has the store opened anew and checked. --accept-clock is for another stop: a clock that jumped forward. Make sure of the time first: events are never dated back. --accept-older ends mode recovery where the store is older than it was: what was recorded later is lost, and quotas count as spent until their windows end.",
+			"存储写入未能落盘后，signetd 不再签名。磁盘修复后，此命令重新打开并检查存储。--accept-clock 用于另一种停止：时钟向前跳变。请先确认时间正确：审计记录的时间绝不回退。--accept-older 用于存储比已知的旧而处于 recovery 模式时：其后的记录即告丢失，各用印次数限额在其窗口结束前视为已用完。"},
+		"signetctl mode clear\nsignetctl mode clear --accept-clock\nsignetctl mode clear --accept-older --why \"disk of 2026-11-20 lost, backup of 2026-11-19\" --plan",
 	}
 	helpMetrics = help{
 		text{"counters and gauges of the daemon, for monitoring", "守护进程的监控指标"},
@@ -209,7 +217,7 @@ var (
 	flagAuditSocket     = text{"`PATH` of audit.sock (SIGNET_AUDIT_SOCKET)", "audit.sock 的路径 `PATH`（SIGNET_AUDIT_SOCKET）"}
 	flagCrypto          = text{"`CHOICE`, required: gm (SM2, SM3, SM4 only) or mixed", "必填 `CHOICE`：gm（只用 SM2、SM3、SM4）或 mixed"}
 	flagDeployment      = text{"`CHOICE`: owner, hosting or maker (default owner)", "`CHOICE`：owner、hosting 或 maker（默认 owner）"}
-	flagAuthority       = text{"`CHOICE`: development, the only one before officers are built", "`CHOICE`：development（管理人员功能完成之前的唯一选择）"}
+	flagAuthority       = text{"`CHOICE`: development, for trying; officers come with a ceremony's FILE", "`CHOICE`：development，供试用；由管理人员管理的设备用 FILE 初始化"}
 	flagToken           = text{"`TOKEN` of signetd.toml to make the key in, required", "生成密钥所用的令牌 `TOKEN`（signetd.toml 中的名称），必填"}
 	flagType            = text{"`TYPE` of key, required", "密钥类型 `TYPE`，必填"}
 	flagTitle           = text{"`TEXT` that tells people what the key is for", "说明密钥用途的文字 `TEXT`"}
@@ -319,7 +327,7 @@ var (
 	labelEvent      = text{"event", "审计记录"}
 	labelLeaf       = text{"leaf hash", "叶子杂凑值"}
 	labelRepeated   = text{"repeated", "重复请求"}
-	labelWhy        = text{"why", "停用理由"}
+	labelWhy        = text{"why", "理由"}
 	labelLifted     = text{"hold lifted", "解除的停用事由"}
 	labelName       = text{"appliance", "设备名称"}
 	labelAuthority  = text{"authority", "授权方式"}
@@ -357,8 +365,8 @@ var (
 	msgTokenMissing     = text{"--token is missing: name a token of signetctl token list", "缺少 --token：请给出 signetctl token list 中的令牌"}
 	msgTypeMissing      = text{"--type is missing: one of %s", "缺少 --type：应为 %s 之一"}
 	msgBadKey           = text{"this key cannot be made: %s", "不能生成此密钥：%s"}
-	msgWhyMissing       = text{"--why is missing: say why the entry is suspended", "缺少 --why：请写明停用理由"}
-	msgBadWhy           = text{"this is no reason: %s", "停用理由有误：%s"}
+	msgWhyMissing       = text{"--why is missing: say why; it stands in the log for ever", "缺少 --why：请写明理由，将永久保存在日志中"}
+	msgBadWhy           = text{"this is no reason: %s", "理由有误：%s"}
 	msgBadPolicy        = text{"%s is no policy; nothing was sent", "%s 不是合法的用印策略；未发送任何内容"}
 	msgFileMissing      = text{"there is no file %s", "文件 %s 不存在"}
 	msgFileRead         = text{"reading %s: %s", "读取 %s 失败：%s"}
@@ -554,6 +562,19 @@ var words = map[string]struct {
 	"digest":        {text{"digest", "摘要"}, screen.Plain},
 	"message":       {text{"message", "消息"}, screen.Plain},
 	"adopted":       {text{"adopted, made elsewhere", "外部生成后纳管"}, screen.Warn},
+
+	"development":      {text{"development (acts unsigned)", "development（管理指令未签名）"}, screen.Warn},
+	"officers":         {text{"officers (acts signed)", "officers（管理指令须签名）"}, screen.Good},
+	"administrator":    {text{"administrator", "系统管理员"}, screen.Plain},
+	"security-officer": {text{"security officer", "安全管理员"}, screen.Plain},
+	"auditor":          {text{"auditor", "审计管理员"}, screen.Plain},
+	"custodian":        {text{"custodian", "印章保管人"}, screen.Plain},
+	"proven":           {text{"proven by the acts that made it", "已由管理指令证明"}, screen.Good},
+	"unproven":         {text{"NOT PROVEN, not used", "未能证明，不予使用"}, screen.Bad},
+	"not proven yet":   {text{"not looked at yet", "尚未核验"}, screen.Warn},
+	"egov":             {text{"e-government CA", "电子政务电子认证机构"}, screen.Plain},
+	"licensed":         {text{"licensed CA", "依法设立的电子认证机构"}, screen.Plain},
+	"internal":         {text{"internal CA", "内部 CA"}, screen.Plain},
 }
 
 // causeTexts say why a signature does not verify, as far as can be told. The
@@ -581,14 +602,13 @@ var modeTexts = map[string]text{
 type codeText struct{ what, next text }
 
 var (
-	hintMode     = text{"signetctl mode show", "signetctl mode show"}
-	hintEntry    = text{"signetctl key show {entry}", "signetctl key show {entry}"}
-	hintRules    = text{"signetctl policy show {entry}", "signetctl policy show {entry}"}
-	hintDevices  = text{"signetctl token list", "signetctl token list"}
-	hintCommand  = text{"signetctl --help", "signetctl --help"}
-	hintOfficer  = text{"%s (as an officer)", "%s（由管理人员执行）"}
-	hintAnew     = text{"the same command again: it makes a new act", "重新执行同一命令：会生成新的管理指令"}
-	hintOfficers = text{"signetctl status (fixed at init: who may act)", "signetctl status（初始化选项中写明由谁管理）"}
+	hintMode    = text{"signetctl mode show", "signetctl mode show"}
+	hintEntry   = text{"signetctl key show {entry}", "signetctl key show {entry}"}
+	hintRules   = text{"signetctl policy show {entry}", "signetctl policy show {entry}"}
+	hintDevices = text{"signetctl token list", "signetctl token list"}
+	hintCommand = text{"signetctl --help", "signetctl --help"}
+	hintOfficer = text{"%s (as an officer)", "%s（由管理人员执行）"}
+	hintAnew    = text{"the same command again: it makes a new act", "重新执行同一命令：会生成新的管理指令"}
 )
 
 // codeTexts has every code of protocol.
@@ -648,12 +668,12 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.Uninitialised: {text{"this appliance is not initialised", "本设备尚未初始化"}, text{"signetctl init --crypto gm", "signetctl init --crypto gm"}},
 
 	protocol.RoleRefused:       {text{"this account may not do that", "本账户无权执行此操作"}, text{"id, and run this as an account of the socket's group", "用 id 查看所属组，改用该套接字用户组中的账户执行"}},
-	protocol.TooFew:            {text{"more officers have to sign", "还需更多管理人员签名"}, hintOfficers},
-	protocol.DuplicateSigner:   {text{"one person signed twice", "同一人签名两次"}, hintOfficers},
+	protocol.TooFew:            {text{"more officers have to sign", "还需更多管理人员签名"}, hintActSign},
+	protocol.DuplicateSigner:   {text{"one person signed twice", "同一人签名两次"}, hintOfficerList},
 	protocol.ActExpired:        {text{"the act has expired", "管理指令已过期"}, hintAnew},
 	protocol.ActReplayed:       {text{"the act was applied before", "管理指令已经执行过"}, hintLog},
 	protocol.OtherAppliance:    {text{"the act is for another appliance", "管理指令属于其他设备"}, hintStatus},
-	protocol.BadActSignature:   {text{"a signature on the act does not verify", "管理指令上的签名验证不通过"}, hintOfficers},
+	protocol.BadActSignature:   {text{"a signature on the act does not verify", "管理指令上的签名验证不通过"}, hintOfficerList},
 	protocol.IllegalTransition: {text{"the entry's state does not allow that", "条目当前状态不允许此操作"}, hintEntry},
 	protocol.Conflict:          {text{"that conflicts with what is there", "与现有状态冲突"}, hintStatus},
 

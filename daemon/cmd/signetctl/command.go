@@ -25,11 +25,16 @@ func (p *program) root() *cobra.Command {
 	root := p.group("signetctl", helpRoot,
 		p.initialise(), p.status(),
 		p.group("token", helpToken, p.tokenList(), p.tokenStatus(), p.tokenClearPIN()),
-		p.group("key", helpKey, p.keyCreate(), p.keyList(), p.keyShow(), p.keyActivate(), p.keySuspend(), p.keyResume()),
+		p.group("key", helpKey, p.keyCreate(), p.keyAdopt(), p.keyList(), p.keyShow(), p.keyActivate(), p.keySuspend(), p.keyResume(),
+			p.keyCancel(), p.keyDestroy()),
 		p.group("seal", helpSeal, p.sealList()),
+		p.group("cert", helpCert, p.certRequest(), p.certImport(), p.certList(), p.certCRL()),
 		p.group("policy", helpPolicy, p.policySet(), p.policyShow()),
 		p.signCommand(), p.verifyCommand(),
 		p.group("log", helpLog, p.logList(), p.logShow()),
+		p.group("act", helpAct, p.actList(), p.actShow(), p.actSign(), p.actSubmit()),
+		p.group("officer", helpOfficer, p.officerList(), p.officerChange()),
+		p.backup(), p.restore(), p.selfTest(),
 		p.group("mode", helpMode, p.modeShow(), p.modeClear()),
 		p.metrics(), p.completion())
 	addUnbuilt(root)

@@ -109,31 +109,60 @@ var aHash = strings.Repeat("ab", 32)
 func TestWrongCommandLinesSayWhatIsRight(t *testing.T) {
 	a := newAppliance(t)
 	for line, want := range map[string]string{
-		"":                                       "wants a verb",
-		"frob":                                   `no verb "frob"`,
-		"key":                                    "wants a verb",
-		"key creat x":                            "did you mean signetctl key create?",
-		"status now":                             "no arguments",
-		"key show":                               "want 1 argument(s), ENTRY; got 0",
-		"key show a b":                           "got 2",
-		"key show a/b":                           "want 1 to 64 of A-Z a-z 0-9",
-		"key show --frob x":                      "no flag --frob",
-		"key show -z x":                          "no flag -z",
-		"key show x --public-key":                "--public-key wants a value",
-		"key show x --public-key - --transcript": "do not go together",
-		"key show x --timeout soon":              `"soon" is no value of --timeout`,
-		"log list --from x":                      `"x" is no value of --from: invalid syntax`,
-		"log list --limit -1":                    "want 0 (all) or more",
-		"log list --result maybe":                "want one of allowed, refused, failed",
-		"log show x":                             `"x" is no event`,
-		"init":                                   "--crypto is missing",
-		"init --crypto rsa":                      "want one of gm, mixed",
-		"init --crypto gm --deployment x":        "want one of owner, hosting, maker",
-		"init --crypto gm --authority x":         "want one of development",
-		"key create k":                           "--token is missing",
-		"key create k --token t":                 "--type is missing",
-		"key create k --token t --type RSA":      "want one of [SM2",
-		"key suspend k":                          "--why is missing",
+		"":                                        "wants a verb",
+		"frob":                                    `no verb "frob"`,
+		"key":                                     "wants a verb",
+		"key creat x":                             "did you mean signetctl key create?",
+		"status now":                              "no arguments",
+		"key show":                                "want 1 argument(s), ENTRY; got 0",
+		"key show a b":                            "got 2",
+		"key show a/b":                            "want 1 to 64 of A-Z a-z 0-9",
+		"key show --frob x":                       "no flag --frob",
+		"key show -z x":                           "no flag -z",
+		"key show x --public-key":                 "--public-key wants a value",
+		"key show x --public-key - --transcript":  "do not go together",
+		"key show x --timeout soon":               `"soon" is no value of --timeout`,
+		"log list --from x":                       `"x" is no value of --from: invalid syntax`,
+		"log list --limit -1":                     "want 0 (all) or more",
+		"log list --result maybe":                 "want one of allowed, refused, failed",
+		"log show x":                              `"x" is no event`,
+		"init":                                    "--crypto is missing",
+		"init --crypto rsa":                       "want one of gm, mixed",
+		"init --crypto gm --deployment x":         "want one of owner, hosting, maker",
+		"init --crypto gm --authority x":          "want one of development",
+		"key create k":                            "--token is missing",
+		"key create k --token t":                  "--type is missing",
+		"key create k --token t --type RSA":       "want one of [SM2",
+		"key suspend k":                           "--why is missing",
+		"key cancel k":                            "--why is missing",
+		"key destroy k --why \x1b":                "this is no reason",
+		"key adopt k":                             "--token is missing",
+		"key adopt k --token t":                   "want the CKA_ID",
+		"key adopt k --token t --id 0A":           "want the CKA_ID in lower-case",
+		"key activate k --sign f --agent":         "three ways to sign: choose one",
+		"key activate k --valid 169h":             "--valid is 169h0m0s: want more than 0, up to 168h0m0s",
+		"key activate k --valid=-1s":              "--valid is -1s",
+		"cert request k":                          "--subject is missing",
+		"cert request k --subject X=1":            "is not a known part",
+		"cert request k --subject CN=1 --fetch x": "do not go together",
+		"cert import k":                           "want 2 argument(s), ENTRY FILE [FILE...]; got 1",
+		"cert import k /nowhere/a":                "there is no file",
+		"cert crl /nowhere/a":                     "there is no file",
+		"officer change /nowhere/c.toml":          "there is no file",
+		"init /nowhere/c.toml":                    "there is no file",
+		"init /nowhere/c.toml --crypto gm":        "says all: leave --crypto",
+		"mode clear --accept-older":               "--why is missing",
+		"mode clear --why x":                      "--why goes with --accept-older",
+		"mode clear --accept-older --accept-clock --why x": "do not go together",
+		"backup":               "-o is missing",
+		"backup -o /nowhere/b": "/nowhere/b: no such file",
+		"restore b":            "--why is missing",
+		"restore b --why x":    "--identity is missing",
+		"restore b --why x --identity /nowhere/i": "there is no file",
+		"act show":                               "want 1 argument(s), ACT; got 0",
+		"act sign 3f9a02c1":                      "say how to sign",
+		"act sign /nowhere/a --sign k":           "there is no file",
+		"act submit /nowhere/a":                  "there is no file",
 		"policy set k /nowhere/p.toml":           "there is no file",
 		"sign k":                                 "name a FILE",
 		"sign k --file f --digest 00":            "--file and --digest do not go together",
@@ -339,13 +368,19 @@ func TestNothingOfTheDaemonDrivesTheTerminal(t *testing.T) {
 	entry := admin.Entry{ID: "contract", Class: "key", Status: evil, Title: evil, KeyType: evil, Token: evil, Algorithms: []string{evil}, PublicKey: "-----BEGIN\n" + evil,
 		Holds: []admin.Hold{{ID: 1, Basis: evil, Authority: evil}}, Origin: evil, Created: evil, Transcript: evil}
 	token := admin.Token{Name: "seals", State: evil, LastError: evil, Mend: evil, Module: evil, URI: evil, Model: evil, Notices: []string{evil}, Profile: evil}
+	entry.Owner, entry.Ended, entry.Proof, entry.Unproven, entry.Custodians = evil, evil, "unproven", evil, []string{evil}
+	entry.Certificates = []admin.Certificate{{Subject: evil, Issuer: evil, Serial: evil, NotAfter: evil, CA: evil, Licence: evil, Revoked: evil}}
 	a.answer[admin.PathEntries] = admin.Entries{Entries: []admin.Entry{entry}}
 	a.answer[admin.PathEntries+"/contract"] = entry
+	a.answer[admin.PathOfficers] = admin.Officers{Officers: []admin.Officer{{ID: evil, Name: evil, Role: evil, Keys: []string{evil}, Entries: []string{evil}, Owner: evil}}}
+	a.answer[admin.PathCRLs] = admin.CRLs{CRLs: []admin.CRL{{Issuer: evil, Number: evil, ThisUpdate: evil}}}
+	a.waiting["x"] = admin.Proposal{Nonce: evil, Kind: evil, Target: evil, NotAfter: evil, Signers: []string{evil}, Missing: evil}
 	a.answer[admin.PathTokens] = admin.Tokens{Tokens: []admin.Token{token}}
 	a.answer[admin.PathStatus] = admin.Status{Mode: evil, Reason: evil, Mend: evil, Name: evil, Appliance: evil, Root: evil, Clock: evil, Version: evil,
 		Warnings: []string{evil}, Tokens: []admin.Token{token}, Entries: []admin.Count{{Status: evil, Count: 1}}}
 	a.lines = []string{`{"clock":"` + "\u009b2J\u202e" + `","entry":"` + "\u009b2J" + `","` + "k\u009b" + `":"x","reason":"` + "\u202e" + `","seq":0}`}
-	for _, line := range []string{"status", "key list", "key show contract", "token list", "token status seals", "mode show", "log list", "log show 0"} {
+	for _, line := range []string{"status", "key list", "key show contract", "token list", "token status seals", "mode show", "log list", "log show 0",
+		"act list", "officer list", "cert list contract", "cert crl"} {
 		for _, lang := range []string{"C", "zh_CN.UTF-8"} {
 			got := a.ctl(lang, strings.Fields(line)...)
 			got.want(t, exitOK)

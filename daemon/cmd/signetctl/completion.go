@@ -61,8 +61,8 @@ func complete(cmd *cobra.Command, flag string, find func(context.Context) []cobr
 		defer cancel()
 		return find(ctx), cobra.ShellCompDirectiveNoFileComp
 	})
-	if err != nil {
-		panic(err) // the flag is not defined: a fault of this program, in every run of it
+	if err != nil { // the flag is not defined: a fault of this program, told by each run of the verb
+		cmd.PreRunE = func(*cobra.Command, []string) error { return err }
 	}
 }
 

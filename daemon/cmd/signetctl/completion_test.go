@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"signet/protocol"
 	"signet/protocol/admin"
 )
@@ -47,6 +49,15 @@ func TestCompletionOffersWhatThereIs(t *testing.T) {
 				t.Errorf("after %q completion offers %q, not %s", line, offered, word)
 			}
 		}
+	}
+}
+
+func TestFlagThatIsOfferedButNotDefinedIsToldByItsVerb(t *testing.T) {
+	cmd := &cobra.Command{Use: "verb", SilenceErrors: true, SilenceUsage: true, RunE: func(*cobra.Command, []string) error { return nil }}
+	offer(cmd, "absent", nil)
+	cmd.SetArgs([]string{})
+	if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), "absent") {
+		t.Errorf("the verb ran: %v, want an error that names the flag", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"signet/daemon/cmd/signetctl/internal/screen"
 	"signet/daemon/internal/audit"
@@ -65,57 +64,9 @@ func (p *program) showContent(kind authority.Kind, content string) error {
 	return list.Write(p.out, p.outPaint)
 }
 
-// formOf returns what a content of that kind is read into, nil for a kind
-// that is not built.
-func formOf(kind authority.Kind) any {
-	switch kind {
-	case authority.Init:
-		return new(authority.Genesis)
-	case authority.KeyCreate:
-		return new(authority.CreateKey)
-	case authority.PolicySet:
-		return new(authority.SetPolicy)
-	case authority.EntrySuspend:
-		return new(authority.Suspend)
-	case authority.EntryResume:
-		return new(authority.Resume)
-	case authority.EntryActivate, authority.TokenClearPIN, authority.ClockAccept, authority.ModeClear:
-		return new(authority.Nothing)
-	}
-	return nil
-}
-
 // margin sets a content off from what this program says: no line of it can
 // be taken for one of the event.
 const margin = 2
-
-func (p *program) listContent(form any) *screen.List {
-	list := new(screen.List)
-	add := func(name text, value string) { list.Add("  "+p.tr(name), screen.Cell{Text: value}) }
-	switch c := form.(type) {
-	case *authority.Genesis:
-		add(labelName, c.Appliance)
-		add(labelAuthority, string(c.Authority))
-		add(labelCrypto, c.Crypto)
-		add(labelDeployment, c.Deployment)
-	case *authority.CreateKey:
-		add(headKeyType, c.Type)
-		add(headToken, c.Token)
-		add(headTitle, c.Title)
-	case *authority.Suspend:
-		add(labelWhy, c.Basis)
-	case *authority.Resume:
-		add(labelLifted, p.holdName(c.Hold))
-	}
-	return list
-}
-
-func (p *program) holdName(hold uint32) string {
-	if hold == 0 {
-		return p.tr(msgHoldOnly)
-	}
-	return strconv.FormatUint(uint64(hold), 10)
-}
 
 // showBelow shows a text of several lines below what it is.
 func (p *program) showBelow(what text, body string) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -73,7 +74,7 @@ func TestActIsShownWithWhatItBinds(t *testing.T) {
 			"appliance box\nauthority development\ncrypto gm\ndeployment owner", "密码算法"},
 		"key":              {authority.KeyCreate, authority.CreateKey{Type: "SM2", Token: "seals", Title: "合同"}, "key SM2\ntoken seals\ntitle 合同", "合同"},
 		"key, no title":    {authority.KeyCreate, authority.CreateKey{Type: "SM2", Token: "seals"}, "key SM2\ntoken seals", "令牌"},
-		"suspend":          {authority.EntrySuspend, authority.Suspend{Basis: "laptop lost"}, "why laptop lost", "停用理由"},
+		"suspend":          {authority.EntrySuspend, authority.Suspend{Basis: "laptop lost"}, "why laptop lost", "理由"},
 		"resume":           {authority.EntryResume, authority.Resume{}, "hold lifted the only one", "唯一的一条"},
 		"resume one":       {authority.EntryResume, authority.Resume{Hold: 3}, "hold lifted 3", "解除的停用事由"},
 		"policy":           {authority.PolicySet, authority.SetPolicy{Text: "# 合同\n\npurposes = [\"contract\"]\n"}, msgContentPolicy.en + "\n# 合同\n\npurposes = [\"contract\"]", "用印策略正文"},
@@ -228,6 +229,11 @@ func TestNoContentDrivesTheTerminal(t *testing.T) {
 		{authority.KeyCreate, authority.CreateKey{Type: evil, Token: evil, Title: evil}},
 		{authority.EntrySuspend, authority.Suspend{Basis: evil}},
 		{authority.PolicySet, authority.SetPolicy{Text: evil}},
+		{authority.KeyAdopt, authority.AdoptKey{Token: evil, ID: evil, Title: evil, Owner: evil}},
+		{authority.CertRequest, authority.RequestCert{Subject: evil}},
+		{authority.CertImport, authority.ImportCert{Answer: evil}},
+		{authority.OfficerChange, authority.ChangeOfficers{Remove: []string{evil}, Set: []authority.Officer{{ID: evil, Name: evil, Role: authority.Custodian,
+			Keys: []authority.Key{{Form: "ssh", Value: evil}}, Entries: []string{evil}, Owner: evil}}}},
 		{"seal.melt", evil},
 	} {
 		a.recordAct(c.kind, a.keep(canonicalText(t, c.content)), audit.Allowed)
@@ -236,7 +242,7 @@ func TestNoContentDrivesTheTerminal(t *testing.T) {
 	a.withTranscript(transcriptText(t, testTranscript(evil)))
 	commands := []string{"key show contract --transcript"}
 	for i := range a.lines {
-		commands = append(commands, "log show "+string(rune('0'+i)))
+		commands = append(commands, "log show "+strconv.Itoa(i))
 	}
 	for _, command := range commands {
 		for _, lang := range []string{"C", "zh_CN.UTF-8"} {
@@ -262,8 +268,10 @@ func TestNoContentDrivesTheTerminal(t *testing.T) {
 // FuzzShowContent: whatever an act binds can be shown, and nothing of it
 // reaches the terminal raw.
 func FuzzShowContent(f *testing.F) {
-	kinds := append([]authority.Kind{"seal.melt"}, authority.Init, authority.KeyCreate, authority.PolicySet, authority.EntrySuspend,
-		authority.EntryResume, authority.EntryActivate)
+	kinds := []authority.Kind{"seal.melt"}
+	for _, rule := range authority.Rules() {
+		kinds = append(kinds, rule.Kind)
+	}
 	f.Fuzz(func(t *testing.T, content string) {
 		for _, kind := range kinds {
 			var out strings.Builder

@@ -57,8 +57,12 @@ func (p *program) policyRevision(rev uint32) screen.Cell {
 func (p *program) listEntry(list *screen.List, e admin.Entry) {
 	list.Add(p.tr(headEntry), screen.Cell{Text: e.ID})
 	list.Add(p.tr(headTitle), screen.Cell{Text: e.Title})
+	list.Add(p.tr(labelOwner), screen.Cell{Text: e.Owner})
+	list.Add(p.tr(labelCustodians), screen.Cell{Text: strings.Join(e.Custodians, ", ")})
 	list.Add(p.tr(labelClass), p.word(e.Class))
 	list.Add(p.tr(headStatus), p.word(e.Status))
+	list.Add(p.tr(labelEnded), screen.Cell{Text: e.Ended})
+	list.Add(p.tr(labelProof), p.proof(e))
 	for _, h := range e.Holds {
 		list.Add(p.tr(labelHold, h.ID), screen.Cell{Text: p.tr(msgHold, h.Basis, h.Authority, h.From, h.LiftBy), Tone: screen.Warn})
 	}
@@ -67,18 +71,47 @@ func (p *program) listEntry(list *screen.List, e admin.Entry) {
 	list.Add(p.tr(labelAlgorithms), screen.Cell{Text: strings.Join(e.Algorithms, ", ")})
 	list.Add(p.tr(headToken), screen.Cell{Text: e.Token})
 	list.Add(p.tr(labelKeyID), screen.Cell{Text: e.KeyID})
+	list.Add(p.tr(labelDestroyed), screen.Cell{Text: e.Destroyed, Tone: screen.Bad})
+	for _, c := range e.Certificates {
+		list.Add(p.tr(labelCertificate), p.certificateCell(c))
+	}
 	list.Add(p.tr(labelOrigin), p.word(e.Origin))
 	list.Add(p.tr(labelCreated), screen.Cell{Text: e.Created})
 	list.Add(p.tr(labelRevision), screen.Cell{Text: p.tr(msgRevisionBy, e.Rev, e.LastAct)})
 	list.Add(p.tr(labelTranscript), screen.Cell{Text: e.Transcript})
 }
 
+// proof is whether the record proves itself by the acts that made it.
+func (p *program) proof(e admin.Entry) screen.Cell {
+	cell := p.word(proofWords[e.Proof])
+	if e.Unproven != "" {
+		cell.Text += ": " + e.Unproven
+	}
+	return cell
+}
+
+// proofWords are keys of words: pending means something else of an entry.
+var proofWords = map[string]string{"proven": "proven", "unproven": "unproven", "pending": "not proven yet"}
+
+func (p *program) certificateCell(c admin.Certificate) screen.Cell {
+	cell := screen.Cell{Text: p.tr(msgCertificateBrief, c.Subject, c.Serial, c.NotAfter)}
+	if c.Revoked != "" {
+		cell.Text, cell.Tone = cell.Text+", "+p.tr(msgRevokedSince, c.Revoked), screen.Bad
+	}
+	return cell
+}
+
+// writeEntry shows one entry without what comes next.
+func (p *program) writeEntry(e admin.Entry) error {
+	var list screen.List
+	p.listEntry(&list, e)
+	return list.Write(p.out, p.outPaint)
+}
+
 // showEntry shows one entry, with what is still missing before it can be
 // used.
 func (p *program) showEntry(e admin.Entry) error {
-	var list screen.List
-	p.listEntry(&list, e)
-	if err := list.Write(p.out, p.outPaint); err != nil {
+	if err := p.writeEntry(e); err != nil {
 		return err
 	}
 	if pub, err := algo.ParsePublicKeyPEM([]byte(e.PublicKey)); err == nil {

@@ -172,7 +172,11 @@ func (p *program) nextAfter(next text) string {
 	if subject == "" {
 		subject = "ENTRY"
 	}
-	command := strings.ReplaceAll(p.tr(next), "{entry}", subject)
+	nonce := "NONCE"
+	if p.nonce != "" {
+		nonce = shortNonce(p.nonce)
+	}
+	command := strings.NewReplacer("{entry}", subject, "{act}", nonce).Replace(p.tr(next))
 	if p.caller && slices.Contains([]text{hintRules, hintEntry, hintDevices, hintMode, hintStatus}, next) {
 		return p.tr(hintOfficer, command)
 	}

@@ -127,7 +127,7 @@ func TestTablesFitWithLongChineseNames(t *testing.T) {
 	for _, lang := range []string{"C", "zh_CN.UTF-8"} {
 		for _, args := range [][]string{
 			{"key", "list"}, {"token", "list"}, {"token", "status", "seals"}, {"status"}, {"log", "list"}, {"log", "show", "0"}, {"mode", "show"},
-			{"key", "show", "contract"}, {"sign", "contract", "--force", paths[0], paths[1]}, {"verify", "contract", paths[0], paths[1]},
+			{"key", "show", "contract"}, {"act", "list"}, {"officer", "list"}, {"cert", "list", "contract"}, {"cert", "crl"}, {"sign", "contract", "--force", paths[0], paths[1]}, {"verify", "contract", paths[0], paths[1]},
 		} {
 			got := a.ctl(lang, args...)
 			got.want(t, exitOK)

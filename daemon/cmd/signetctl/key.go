@@ -13,19 +13,16 @@ import (
 
 func (p *program) keyCreate() *cobra.Command {
 	var content authority.CreateKey
-	cmd := p.command("create ENTRY", helpKeyCreate, func(ctx context.Context, args []string) error {
+	cmd := p.actCommand("create ENTRY", helpKeyCreate, []authority.Kind{authority.KeyCreate}, func(ctx context.Context, by *handing, args []string) error {
 		if err := checkCreateKey(content); err != nil {
 			return err
 		}
-		result, err := p.act(ctx, authority.KeyCreate, args[0], content)
-		if err != nil {
-			return err
-		}
-		return p.done(result, hintPolicySet, args[0])
+		return p.carry(ctx, by, order{kind: authority.KeyCreate, target: args[0], content: just(content), done: p.andThen(hintPolicySet, args[0])})
 	})
 	cmd.Flags().StringVar(&content.Token, "token", "", p.tr(flagToken))
 	cmd.Flags().StringVar(&content.Type, "type", "", p.tr(flagType))
 	cmd.Flags().StringVar(&content.Title, "title", "", p.tr(flagTitle))
+	cmd.Flags().StringVar(&content.Owner, "owner", "", p.tr(flagOwner))
 	complete(cmd, "token", p.tokenNames)
 	offer(cmd, "type", keyTypeNames())
 	return cmd
@@ -65,7 +62,7 @@ func (p *program) keyShow() *cobra.Command {
 		if publicKey != "" && transcript {
 			return usage(msgNotTogether, "public-key", "transcript")
 		}
-		e, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Entry, error) { return c.Entry(ctx, args[0]) })
+		e, err := p.askEntry(ctx, args[0])
 		if err != nil {
 			return err
 		}
@@ -111,29 +108,22 @@ func (p *program) writePublicKey(e admin.Entry, path string, force bool) error {
 }
 
 func (p *program) keyActivate() *cobra.Command {
-	return p.command("activate ENTRY", helpKeyActivate, func(ctx context.Context, args []string) error {
-		result, err := p.act(ctx, authority.EntryActivate, args[0], authority.Nothing{})
-		if err != nil {
-			return err
-		}
-		return p.done(result, hintSign, args[0])
+	return p.actCommand("activate ENTRY", helpKeyActivate, []authority.Kind{authority.EntryActivate}, func(ctx context.Context, by *handing, args []string) error {
+		return p.carry(ctx, by, order{
+			kind: authority.EntryActivate, target: args[0], content: just(authority.Nothing{}), effect: effectActivate,
+			before: func(ctx context.Context) error { return p.showNow(ctx, args[0]) },
+			done:   p.andThen(hintSign, args[0]),
+		})
 	})
 }
 
 func (p *program) keySuspend() *cobra.Command {
 	var content authority.Suspend
-	cmd := p.command("suspend ENTRY", helpKeySuspend, func(ctx context.Context, args []string) error {
-		if content.Basis == "" {
-			return usage(msgWhyMissing)
-		}
-		if err := content.Check(); err != nil {
-			return usage(msgBadWhy, err)
-		}
-		result, err := p.act(ctx, authority.EntrySuspend, args[0], content)
-		if err != nil {
+	cmd := p.actCommand("suspend ENTRY", helpKeySuspend, []authority.Kind{authority.EntrySuspend}, func(ctx context.Context, by *handing, args []string) error {
+		if err := checkWhy(content.Basis); err != nil {
 			return err
 		}
-		return p.done(result, hintResume, args[0])
+		return p.carry(ctx, by, order{kind: authority.EntrySuspend, target: args[0], content: just(content), done: p.andThen(hintResume, args[0])})
 	})
 	cmd.Flags().StringVar(&content.Basis, "why", "", p.tr(flagWhy))
 	return cmd
@@ -141,12 +131,12 @@ func (p *program) keySuspend() *cobra.Command {
 
 func (p *program) keyResume() *cobra.Command {
 	var content authority.Resume
-	cmd := p.command("resume ENTRY", helpKeyResume, func(ctx context.Context, args []string) error {
-		result, err := p.act(ctx, authority.EntryResume, args[0], content)
-		if err != nil {
-			return err
-		}
-		return p.done(result, hintShow, args[0])
+	cmd := p.actCommand("resume ENTRY", helpKeyResume, []authority.Kind{authority.EntryResume}, func(ctx context.Context, by *handing, args []string) error {
+		return p.carry(ctx, by, order{
+			kind: authority.EntryResume, target: args[0], content: just(content), effect: effectResume,
+			before: func(ctx context.Context) error { return p.showNow(ctx, args[0]) },
+			done:   p.andThen(hintShow, args[0]),
+		})
 	})
 	cmd.Flags().Uint32Var(&content.Hold, "hold", 0, p.tr(flagHold))
 	return cmd

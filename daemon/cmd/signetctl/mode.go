@@ -38,19 +38,50 @@ func (p *program) showMode(s admin.Status) error {
 	return list.Write(p.out, p.outPaint)
 }
 
+// clearing is what mode clear is to end.
+type clearing struct {
+	acceptClock, acceptOlder bool
+	why                      string
+}
+
 func (p *program) modeClear() *cobra.Command {
-	var acceptClock bool
-	cmd := p.command("clear", helpModeClear, func(ctx context.Context, _ []string) error {
-		kind := authority.ModeClear
-		if acceptClock {
-			kind = authority.ClockAccept
-		}
-		result, err := p.act(ctx, kind, "", authority.Nothing{})
+	var c clearing
+	kinds := []authority.Kind{authority.ModeClear, authority.ClockAccept, authority.StoreAccept}
+	cmd := p.actCommand("clear", helpModeClear, kinds, func(ctx context.Context, by *handing, _ []string) error {
+		o, err := c.order()
 		if err != nil {
 			return err
 		}
-		return p.done(result, hintStatus)
+		o.done = p.andThen(hintStatus)
+		return p.carry(ctx, by, o)
 	})
-	cmd.Flags().BoolVar(&acceptClock, "accept-clock", false, p.tr(flagAcceptClock))
+	cmd.Flags().BoolVar(&c.acceptClock, "accept-clock", false, p.tr(flagAcceptClock))
+	cmd.Flags().BoolVar(&c.acceptOlder, "accept-older", false, p.tr(flagAcceptOlder))
+	cmd.Flags().StringVar(&c.why, "why", "", p.tr(flagWhyOlder))
 	return cmd
+}
+
+func (c clearing) order() (order, error) {
+	switch {
+	case c.acceptClock && c.acceptOlder:
+		return order{}, usage(msgNotTogether, "accept-clock", "accept-older")
+	case c.acceptOlder:
+		if err := checkWhy(c.why); err != nil {
+			return order{}, err
+		}
+		return order{kind: authority.StoreAccept, content: c.older, effect: effectOlder}, nil
+	case c.why != "":
+		return order{}, usage(msgWhyForOlder)
+	case c.acceptClock:
+		return order{kind: authority.ClockAccept, content: just(authority.Nothing{}), effect: effectClock}, nil
+	}
+	return order{kind: authority.ModeClear, content: just(authority.Nothing{}), effect: effectClear}, nil
+}
+
+// older names the log that is accepted: the one that the daemon found.
+func (c clearing) older(names admin.ActContext) (any, error) {
+	if names.LogSize == 0 || names.Staged {
+		return nil, &fault{status: exitConflict, what: msgNothingOlder, next: hintMode}
+	}
+	return authority.AcceptStore{Size: names.LogSize, Root: names.LogRoot, Basis: c.why}, nil
 }

@@ -36,12 +36,20 @@ func createFile(path string, force bool) (*outFile, error) {
 	return &outFile{temp: temp, path: path, force: force}, nil
 }
 
-// commit writes the file and puts it in its place.
+// commit writes the file and puts it in its place, with the mode of public
+// things: signatures and public keys are for others to read.
 func (f *outFile) commit(data []byte) error {
-	if err := f.write(data); err != nil {
+	_, err := f.temp.Write(data)
+	return f.finish(0o644, err)
+}
+
+// finish puts what was written in its place, unless it could not be written.
+func (f *outFile) finish(mode fs.FileMode, written error) error {
+	err := errors.Join(written, f.temp.Chmod(mode), f.temp.Sync(), f.temp.Close())
+	if err != nil {
 		return lostOutput(msgFileWrite, f.path, plainest(err))
 	}
-	err := f.rename()
+	err = f.rename()
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return lostOutput(msgFileExists, f.path)
@@ -54,13 +62,6 @@ func (f *outFile) commit(data []byte) error {
 // lostOutput is no fault of usage any more: what was asked for was done.
 func lostOutput(what text, args ...any) error {
 	return &fault{status: exitUnexpected, what: what, args: args, next: hintRepeat}
-}
-
-// write gives the file the mode of public things: signatures and public keys
-// are for others to read.
-func (f *outFile) write(data []byte) error {
-	_, err := f.temp.Write(data)
-	return errors.Join(err, f.temp.Chmod(0o644), f.temp.Sync(), f.temp.Close())
 }
 
 // rename does not replace a file that came into being meanwhile. Where the
@@ -83,4 +84,14 @@ func (f *outFile) rename() error {
 func (f *outFile) discard() {
 	f.temp.Close()
 	os.Remove(f.temp.Name()) // gone already after commit
+}
+
+// writeNew writes a file that must not be there.
+func writeNew(path string, data []byte) error {
+	f, err := createFile(path, false)
+	if err != nil {
+		return err
+	}
+	defer f.discard()
+	return f.commit(data)
 }

@@ -12,25 +12,49 @@ import (
 	"signet/daemon/cmd/signetctl/internal/screen"
 	"signet/daemon/internal/authority"
 	"signet/policy"
+	"signet/protocol"
 	"signet/protocol/admin"
 )
 
 func (p *program) policySet() *cobra.Command {
-	return p.command("set ENTRY FILE", helpPolicySet, func(ctx context.Context, args []string) error {
+	return p.actCommand("set ENTRY FILE", helpPolicySet, []authority.Kind{authority.PolicySet}, func(ctx context.Context, by *handing, args []string) error {
 		source, err := p.readPolicy(args[1])
 		if err != nil {
 			return err
 		}
-		result, err := p.act(ctx, authority.PolicySet, args[0], authority.SetPolicy{Text: source})
-		if err != nil {
-			return err
-		}
-		next, about := hintPolicyShow, args[0]
-		if result.Entry != nil && result.Entry.Status == "pending" {
-			next = hintActivate
-		}
-		return p.done(result, next, about)
+		return p.carry(ctx, by, order{
+			kind: authority.PolicySet, target: args[0], content: just(authority.SetPolicy{Text: source}), effect: effectPolicy,
+			before: func(ctx context.Context) error { return p.showPolicyNow(ctx, args[0]) },
+			done: func(_ context.Context, result admin.ActResult) error {
+				next := hintPolicyShow
+				if result.Entry != nil && result.Entry.Status == "pending" {
+					next = hintActivate
+				}
+				return p.done(result, next, args[0])
+			},
+		})
 	})
+}
+
+// showPolicyNow shows the policy that another one would replace.
+func (p *program) showPolicyNow(ctx context.Context, id string) error {
+	answer, err := p.askPolicy(ctx, id)
+	if err != nil && !errors.Is(err, protocol.UnknownEntry) { // an entry without one yet
+		return err
+	}
+	if err != nil || p.json {
+		return nil
+	}
+	p.section(headBefore)
+	if err := screen.Indent(p.out, margin, cleanLines(answer.Text)); err != nil {
+		return err
+	}
+	p.blank()
+	return nil
+}
+
+func (p *program) askPolicy(ctx context.Context, id string) (admin.Policy, error) {
+	return read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Policy, error) { return c.Policy(ctx, id) })
 }
 
 // readPolicy reads a policy and refuses it with all its faults, before an
@@ -82,7 +106,7 @@ func (p *program) open(path string) (io.ReadCloser, error) {
 
 func (p *program) policyShow() *cobra.Command {
 	return p.command("show ENTRY", helpPolicyShow, func(ctx context.Context, args []string) error {
-		answer, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Policy, error) { return c.Policy(ctx, args[0]) })
+		answer, err := p.askPolicy(ctx, args[0])
 		if err != nil {
 			return err
 		}

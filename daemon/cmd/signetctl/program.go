@@ -23,8 +23,11 @@ type program struct {
 	json               bool
 	timeout            time.Duration // zero: as long as the verb usually allows
 
+	agentSocket string // of ssh-agent; empty for none
+
 	path    string // the command as it is typed, once it has failed
 	subject string // entry or token that the verb is about
+	nonce   string // of the act that was handed in
 	caller  bool   // the verb is a caller's: what officers look at is not for this account
 }
 
@@ -37,6 +40,8 @@ func newProgram(in io.Reader, out, err io.Writer, getenv func(string) string) *p
 		sign:     signEndpoint.from(getenv),
 		admin:    adminEndpoint.from(getenv),
 		audit:    auditEndpoint.from(getenv),
+
+		agentSocket: getenv("SSH_AUTH_SOCK"),
 	}
 }
 

@@ -25,7 +25,7 @@ func (p *program) release(r *round) error {
 	if it.out != nil {
 		return list.Write(p.out, p.outPaint)
 	}
-	if _, err := p.out.Write(r.signing.out.encode(it.signed.Signature)); err != nil {
+	if _, err := p.out.Write(r.run.out.encode(it.signed.Signature)); err != nil {
 		return err
 	}
 	return list.Write(p.err, p.errPaint)
@@ -48,7 +48,7 @@ func (p *program) releaseJSON(r *round) error {
 // each.
 func (p *program) releaseTable(r *round) error {
 	var list screen.List
-	list.Add(p.tr(headEntry), screen.Cell{Text: r.signing.entry})
+	list.Add(p.tr(headEntry), screen.Cell{Text: r.run.entry})
 	list.Add(p.tr(labelAlgorithm), screen.Cell{Text: r.algorithm.String()})
 	list.Add(p.tr(labelVerified), screen.Cell{Text: p.tr(msgOf, r.done, len(r.items))})
 	if err := list.Write(p.out, p.outPaint); err != nil {
@@ -81,9 +81,9 @@ func (p *program) receipt(r *round, it *item) screen.List {
 	if it.out != nil {
 		where = it.output
 	}
-	list.Add(p.tr(labelSignature), screen.Cell{Text: p.tr(msgSigned, where, r.signing.out.format, len(it.signed.Signature))})
+	list.Add(p.tr(labelSignature), screen.Cell{Text: p.tr(msgSigned, where, r.run.out.format, len(it.signed.Signature))})
 	list.Add(p.tr(labelVerified), p.yes(true))
-	list.Add(p.tr(headEntry), screen.Cell{Text: r.signing.entry})
+	list.Add(p.tr(headEntry), screen.Cell{Text: r.run.entry})
 	list.Add(p.tr(labelAlgorithm), screen.Cell{Text: r.algorithm.String()})
 	list.Add(p.tr(labelDecided), screen.Cell{Text: clock(timeOf(it.signed))})
 	list.Add(p.tr(labelEvent), screen.Cell{Text: eventOf(it.signed)})
@@ -91,7 +91,7 @@ func (p *program) receipt(r *round, it *item) screen.List {
 	list.Add(p.tr(labelLeaf), screen.Cell{Text: hex.EncodeToString(receipt.GetLeafHash())})
 	list.Add(p.tr(labelAppliance), screen.Cell{Text: receipt.GetAppliance()})
 	if it.signed.Repeated {
-		list.Add(p.tr(labelRepeated), screen.Cell{Text: p.tr(msgRepeated, r.signing.requestID)})
+		list.Add(p.tr(labelRepeated), screen.Cell{Text: p.tr(msgRepeated, r.run.requestID)})
 	}
 	return list
 }
@@ -133,7 +133,7 @@ type receiptJSON struct {
 func newSignatureJSON(r *round, it *item) signatureJSON {
 	receipt := it.signed.GetReceipt()
 	out := signatureJSON{
-		Entry: r.signing.entry, File: it.path, Algorithm: r.algorithm.String(), DocumentHash: hex.EncodeToString(it.in.DocumentHash),
+		Entry: r.run.entry, File: it.path, Algorithm: r.algorithm.String(), DocumentHash: hex.EncodeToString(it.in.DocumentHash),
 		Signature: base64.StdEncoding.EncodeToString(it.signed.Signature), Decided: timeOf(it.signed), Repeated: it.signed.Repeated,
 		Receipt: receiptJSON{
 			Appliance: receipt.GetAppliance(), Event: receipt.GetEvent(), LeafHash: hex.EncodeToString(receipt.GetLeafHash()),

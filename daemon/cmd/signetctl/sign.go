@@ -17,8 +17,8 @@ import (
 	"signet/protocol/client"
 )
 
-// A signing is what one run of sign was asked for.
-type signing struct {
+// A signRun is what one run of sign was asked for.
+type signRun struct {
 	entry     string
 	sources   sources
 	algorithm string
@@ -30,7 +30,7 @@ type signing struct {
 }
 
 func (p *program) signCommand() *cobra.Command {
-	var s signing
+	var s signRun
 	cmd := p.command("sign ENTRY [FILE...]", helpSign, func(ctx context.Context, args []string) error {
 		s.entry, p.caller = args[0], true
 		return p.runSign(ctx, &s, args[1:])
@@ -51,7 +51,7 @@ func (p *program) signCommand() *cobra.Command {
 }
 
 // addContextFlags adds what a policy may ask for and a log keeps.
-func (s *signing) addContextFlags(p *program, flags *pflag.FlagSet) {
+func (s *signRun) addContextFlags(p *program, flags *pflag.FlagSet) {
 	flags.StringVar(&s.document.Purpose, "purpose", "", p.tr(flagPurpose))
 	flags.StringVar(&s.document.DocId, "doc-id", "", p.tr(flagDocID))
 	flags.StringVar(&s.document.DocNo, "doc-no", "", p.tr(flagDocNo))
@@ -67,7 +67,7 @@ func (s *signing) addContextFlags(p *program, flags *pflag.FlagSet) {
 
 // runSign does everything that can fail for want of a good command line, file
 // or directory before it asks: a use that is granted is recorded and counted.
-func (p *program) runSign(ctx context.Context, s *signing, arguments []string) error {
+func (p *program) runSign(ctx context.Context, s *signRun, arguments []string) error {
 	items, err := s.plan(arguments)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (p *program) runSign(ctx context.Context, s *signing, arguments []string) e
 }
 
 // plan refuses a command line that no daemon need see.
-func (s *signing) plan(arguments []string) ([]*item, error) {
+func (s *signRun) plan(arguments []string) ([]*item, error) {
 	all, err := s.sources.list(arguments)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (s *signing) plan(arguments []string) ([]*item, error) {
 	return items, s.out.plan(items, s.sources.arguments)
 }
 
-func (s *signing) checkContext(items int) error {
+func (s *signRun) checkContext(items int) error {
 	if s.deadline < 0 || s.deadline > 0 && s.deadline < time.Millisecond || s.deadline.Milliseconds() > math.MaxUint32 {
 		return usage(msgDeadlineFlag, s.deadline)
 	}
@@ -136,7 +136,7 @@ func (s *signing) checkContext(items int) error {
 
 // named is the algorithm of the command line, 0 if it names none. Only SM2
 // has an e.
-func (s *signing) named() (algo.Algorithm, error) {
+func (s *signRun) named() (algo.Algorithm, error) {
 	switch {
 	case s.algorithm != "":
 		return parseAlgorithm(s.algorithm)
@@ -164,7 +164,7 @@ func algorithmNames() []string {
 
 // chooseAlgorithm takes the one that is named, or the entry's only one. Of
 // several none is better than the others for somebody who did not say.
-func (s *signing) chooseAlgorithm(t terms, items []*item) (algo.Algorithm, error) {
+func (s *signRun) chooseAlgorithm(t terms, items []*item) (algo.Algorithm, error) {
 	a, err := s.named()
 	switch {
 	case err != nil:
@@ -196,7 +196,7 @@ func notListed(entry string) *fault {
 // for this account, it is asked for all the same, so that the refusal is the
 // daemon's and stands in the log: by the digest or e that is given, or, since
 // e needs a public key, by the document itself as a message.
-func (p *program) readItems(ctx context.Context, s *signing, a algo.Algorithm, t terms, items []*item) error {
+func (p *program) readItems(ctx context.Context, s *signRun, a algo.Algorithm, t terms, items []*item) error {
 	h, stop := p.hash(len(items))
 	defer stop()
 	for _, it := range items {
@@ -222,17 +222,17 @@ func (p *program) readItems(ctx context.Context, s *signing, a algo.Algorithm, t
 func (r *round) verify(ctx context.Context, it *item, signed *protocol.Signed) error {
 	event := signed.GetReceipt().GetEvent()
 	if r.terms.public.IsZero() {
-		t, err := termsOf(ctx, r.client, r.signing.entry, 1)
+		t, err := termsOf(ctx, r.client, r.run.entry, 1)
 		if err != nil {
 			return err
 		}
 		r.terms.public = t.public
 	}
 	if r.terms.public.IsZero() {
-		return &fault{status: exitVerification, what: msgNoKeyToVerify, args: []any{r.signing.entry, event}, next: hintEvent, nextArgs: []any{event}}
+		return &fault{status: exitVerification, what: msgNoKeyToVerify, args: []any{r.run.entry, event}, next: hintEvent, nextArgs: []any{event}}
 	}
 	if err := client.Verify(r.algorithm, r.terms.public, it.in, signed.Signature); err != nil {
-		return &fault{status: exitVerification, what: msgDoesNotVerify, args: []any{r.signing.entry, event}, next: hintEvent, nextArgs: []any{event}}
+		return &fault{status: exitVerification, what: msgDoesNotVerify, args: []any{r.run.entry, event}, next: hintEvent, nextArgs: []any{event}}
 	}
 	return nil
 }

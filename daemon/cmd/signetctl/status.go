@@ -44,7 +44,7 @@ func (p *program) showStatus(s admin.Status) error {
 	list.Add(p.tr(labelMend), screen.Cell{Text: s.Mend})
 	list.Add(p.tr(labelAppliance), screen.Cell{Text: strings.TrimSpace(s.Name + "  " + s.Appliance)})
 	if s.Appliance != "" {
-		list.Add(p.tr(labelGenesis), screen.Cell{Text: p.tr(msgGenesis, s.Authority, s.Crypto, s.Deployment)})
+		list.Add(p.tr(labelGenesis), screen.Cell{Text: p.tr(msgGenesis, p.word(s.Authority).Text, s.Crypto, s.Deployment)})
 		list.Add(p.tr(labelLog), screen.Cell{Text: p.tr(msgLogAt, s.Events, s.Root)})
 		list.Add(p.tr(labelEntries), screen.Cell{Text: p.counts(s.Entries)})
 	}

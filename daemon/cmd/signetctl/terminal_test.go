@@ -21,7 +21,8 @@ const patience = 10 * time.Second
 
 // A terminal is a real one: a pseudo-terminal whose other end the test reads.
 type terminal struct {
-	tty   *os.File // what a program writes to
+	tty   *os.File // what a program reads and writes
+	ptmx  *os.File // where somebody sits
 	done  sync.WaitGroup
 	mu    sync.Mutex
 	text  bytes.Buffer
@@ -45,7 +46,7 @@ func newTerminal(t *testing.T) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{tty: tty, moved: make(chan struct{}, 1)}
+	term := &terminal{tty: tty, ptmx: ptmx, moved: make(chan struct{}, 1)}
 	term.done.Go(func() { term.read(ptmx) })
 	t.Cleanup(func() { term.close(); ptmx.Close() })
 	return term
@@ -65,6 +66,14 @@ func (term *terminal) read(ptmx io.Reader) {
 		if err != nil {
 			return
 		}
+	}
+}
+
+// types sends what somebody types.
+func (term *terminal) types(t *testing.T, text string) {
+	t.Helper()
+	if _, err := io.WriteString(term.ptmx, text); err != nil {
+		t.Fatal(err)
 	}
 }
 

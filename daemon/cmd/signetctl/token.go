@@ -119,11 +119,7 @@ func (p *program) yes(b bool) screen.Cell {
 }
 
 func (p *program) tokenClearPIN() *cobra.Command {
-	return p.command("clear-pin NAME", helpTokenClearPIN, func(ctx context.Context, args []string) error {
-		result, err := p.act(ctx, authority.TokenClearPIN, args[0], authority.Nothing{})
-		if err != nil {
-			return err
-		}
-		return p.done(result, hintTokenStatus, args[0])
+	return p.actCommand("clear-pin NAME", helpTokenClearPIN, []authority.Kind{authority.TokenClearPIN}, func(ctx context.Context, by *handing, args []string) error {
+		return p.carry(ctx, by, order{kind: authority.TokenClearPIN, target: args[0], content: just(authority.Nothing{}), done: p.andThen(hintTokenStatus, args[0])})
 	})
 }

@@ -17,6 +17,7 @@ type transcript struct {
 	Token        string `json:"token"`
 	Module       string `json:"module"`
 	ModuleSHA256 string `json:"module_sha256"`
+	ModulePinned *bool  `json:"module_pinned"` // nil in those of older versions
 	Manufacturer string `json:"manufacturer"`
 	Model        string `json:"model"`
 	Serial       string `json:"serial"`
@@ -63,6 +64,9 @@ func (p *program) showTranscript(t transcript) error {
 	add(headToken, t.Token)
 	add(headModule, t.Module)
 	add(labelModuleHash, t.ModuleSHA256)
+	if t.ModulePinned != nil {
+		list.Add(p.tr(labelPinned), p.yes(*t.ModulePinned))
+	}
 	add(labelDevice, t.Manufacturer+" "+t.Model)
 	add(labelSerial, t.Serial)
 	add(labelFirmware, t.Firmware)

@@ -11,17 +11,14 @@ import (
 // of it.
 var unbuilt = []string{
 	"token reload", "token maintenance", "token seal-pin",
-	"key adopt", "key cancel", "key destroy", "key history",
+	"key history",
 	"seal make", "seal import", "seal show", "seal activate", "seal suspend", "seal resume", "seal cancel", "seal supersede",
 	"seal invalidate", "seal history",
-	"cert request", "cert import", "cert list", "cert crl",
 	"policy diff", "policy test",
 	"approval request", "approval list", "approval show", "approval grant", "approval deny", "approval revoke",
 	"stamp",
 	"log tail", "log proof", "log evidence", "log export", "log verify", "log replay", "log reanchor", "log rotate-key",
-	"act list", "act show", "act sign", "act submit",
-	"officer list", "officer change", "order import", "filing list", "filing export", "filing ack",
-	"backup", "restore", "selftest",
+	"order import", "filing list", "filing export", "filing ack",
 }
 
 func addUnbuilt(root *cobra.Command) {

@@ -83,14 +83,14 @@ type saying struct {
 
 func run(ts *testscript.TestScript, who, program string, args []string) saying {
 	p := playOf(ts)
-	r, ok := cast[who]
+	r, ok := roleOf(who)
 	if !ok {
 		ts.Fatalf("%q is not in the cast", who)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := p.Command(ctx, r.uid, r.groups, program, args...)
-	cmd.Env = slices.Concat(cmd.Env, []string{"LANG=" + ts.Getenv("LANG"), "LC_ALL=" + ts.Getenv("LC_ALL"), "TZ=UTC"})
+	cmd.Env = slices.Concat(cmd.Env, scriptEnv(ts))
 	var out, diagnostics bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &diagnostics
 	err := cmd.Run()

@@ -41,6 +41,15 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"sha256":  plain(2, 2, sha256Of),
 	"newer":   plain(1, 1, newer),
 
+	"appoint":       plain(1, 9, appoint),
+	"ordain":        plain(0, 0, ordain),
+	"signed":        signed,
+	"nonce":         plain(1, 1, nonce),
+	"field":         plain(2, 2, field),
+	"content":       plain(2, 2, content),
+	"authenticator": plain(0, 0, authenticator),
+	"agent":         plain(2, 9, agent),
+
 	"hold":       plain(1, 1, hold),
 	"letgo":      plain(0, 0, letGo),
 	"unverified": plain(0, 0, unverified),

@@ -70,11 +70,12 @@ func run(args []string, out, diagnostics io.Writer) int {
 // loadConfig reads the file and all that it names but PINs and modules, which
 // may come and go.
 func loadConfig(path string) (firmwareconfig.Config, error) {
-	config, err := firmwareconfig.Load(path)
+	config, err := firmwareconfig.Load(path, judgeTrust)
 	if err != nil {
 		return firmwareconfig.Config{}, err
 	}
-	return config, checkModules(config)
+	_, err = trustOf(config)
+	return config, errors.Join(checkModules(config), err)
 }
 
 func serve(config firmwareconfig.Config, diagnostics io.Writer) int {

@@ -5,12 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"signet/testsoftHSM/need"
 )
 
 // TestScripts runs testdata/script: signetd and signetctl as people and
@@ -26,17 +26,9 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// needRoot skips where there is one uid only, unless SIGNET_REQUIRE says that
-// the scripts must run.
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNET_REQUIRE"), ","), "root") {
-		t.Fatal("the scripts need root, and SIGNET_REQUIRE asks for them")
-	}
-	t.Skip("needs root: the scripts play several users")
+	need.Root(t, "plays several users")
 }
 
 // programs are the builds of one test process.
@@ -45,6 +37,8 @@ type programs struct {
 	// unverified is a signetd that lets the module's word go unverified: the
 	// control for what signetctl finds by itself. Built when asked for.
 	unverified func() (string, error)
+	// tool is a program of testsoftHSM by its name. Built when asked for.
+	tool func(name string) (string, error)
 }
 
 func buildPrograms(t *testing.T) programs {
@@ -59,7 +53,24 @@ func buildPrograms(t *testing.T) programs {
 	unverified := filepath.Join(dir, "unverified")
 	return programs{dir, sync.OnceValues(func() (string, error) {
 		return unverified, build(unverified, "signet/daemon/cmd/signetd", "GOFLAGS="+os.Getenv("GOFLAGS")+" -tags=broken_verify")
-	})}
+	}), tools(dir)}
+}
+
+// tools builds each program of testsoftHSM once.
+func tools(dir string) func(string) (string, error) {
+	var building sync.Mutex
+	built := map[string]error{}
+	return func(name string) (string, error) {
+		building.Lock()
+		defer building.Unlock()
+		program := filepath.Join(dir, name)
+		err, done := built[name]
+		if !done {
+			err = build(program, "signet/testsoftHSM/"+name)
+			built[name] = err
+		}
+		return program, err
+	}
 }
 
 func build(out, pkg string, env ...string) error {

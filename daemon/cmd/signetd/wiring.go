@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"signet/daemon"
 	firmwareconfig "signet/firmware-config"
@@ -30,6 +31,10 @@ func start(ctx context.Context, config firmwareconfig.Config, journal *systemd.J
 	if err := checkPINFiles(config); err != nil {
 		return environmentError{err}
 	}
+	trust, err := trustOf(config)
+	if err != nil {
+		return environmentError{err}
+	}
 	lock, err := daemon.Claim(config.State, config.Runtime)
 	if err != nil {
 		return environmentError{err}
@@ -48,7 +53,7 @@ func start(ctx context.Context, config firmwareconfig.Config, journal *systemd.J
 		return environmentError{err}
 	}
 	o := options(config, groups, drivers, journal)
-	o.Lock = lock
+	o.Lock, o.Trust = lock, trust
 	s, err := daemon.New(o)
 	if err != nil {
 		return environmentError{errors.Join(err, closeAll(drivers))}
@@ -60,7 +65,7 @@ func start(ctx context.Context, config firmwareconfig.Config, journal *systemd.J
 func options(config firmwareconfig.Config, groups daemon.Groups, drivers []hsm.Driver, journal *systemd.Journal) daemon.Options {
 	return daemon.Options{
 		Name: config.Appliance, State: config.State, Runtime: config.Runtime, MaxSize: config.Store.MaxSize,
-		AnchorEach: config.Log.AnchorEvery, Groups: groups, Drivers: drivers, Journal: journal,
+		AnchorEach: config.Log.AnchorEvery, LogToken: config.Log.Token, SelfTest: selfTestEach, Groups: groups, Drivers: drivers, Journal: journal,
 		Limits: daemon.Limits{
 			Connections: config.Limits.Connections, ConnectionsPerUID: config.Limits.ConnectionsPerUID,
 			Frame: int(config.Limits.Frame), Batch: config.Limits.Batch, QueuePerUID: config.Limits.QueuePerUID,
@@ -69,6 +74,9 @@ func options(config firmwareconfig.Config, groups daemon.Groups, drivers []hsm.D
 		Sources: daemon.SystemSources(), Version: buildVersion(),
 	}
 }
+
+// selfTestEach is how often what is in use is tested, beside each start.
+const selfTestEach = 24 * time.Hour
 
 func closeAll(drivers []hsm.Driver) error {
 	var errs []error

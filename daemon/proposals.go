@@ -1,0 +1,144 @@
+package daemon
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"signet/daemon/internal/authority"
+	"signet/protocol"
+	"signet/protocol/admin"
+)
+
+// maxProposals bounds the acts that wait for signatures. Each was signed by
+// somebody who may, so that only officers can fill the list.
+const maxProposals = 64
+
+// proposals are acts that some have signed and that need more. They are a
+// convenience of this process: the act itself, with its signatures, can be
+// handed in again at any time until it expires.
+type proposals struct {
+	mu      sync.Mutex
+	byNonce map[string]*proposal
+}
+
+type proposal struct {
+	sub     submission
+	missing string
+	expiry  time.Time
+}
+
+func newProposals() *proposals { return &proposals{byNonce: map[string]*proposal{}} }
+
+// join adds to sub the signatures that wait for the same act.
+func (p *proposals) join(sub submission) submission {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waiting := p.byNonce[sub.act.Nonce]
+	if waiting == nil || waiting.sub.raw != sub.raw {
+		return sub
+	}
+	joined := slices.Clone(waiting.sub.signatures)
+	for _, s := range sub.signatures {
+		if !slices.Contains(joined, s) {
+			joined = append(joined, s)
+		}
+	}
+	sub.signatures = joined
+	return sub
+}
+
+// settle forgets an act that was carried out and keeps one that needs more
+// signatures. Any other refusal leaves what waits: a bad signature that
+// somebody adds does not take the good ones with it.
+func (p *proposals) settle(sub submission, fault *protocol.Error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case fault == nil:
+		delete(p.byNonce, sub.act.Nonce)
+	case protocol.Code(fault.Code) == protocol.TooFew && len(sub.signatures) > 0:
+		p.keep(sub, fault.Message)
+	}
+}
+
+// keep makes room by dropping what expires first. The caller holds mu.
+func (p *proposals) keep(sub submission, missing string) {
+	expiry, err := sub.act.Expiry()
+	if err != nil {
+		return // no act without one comes here
+	}
+	if p.byNonce[sub.act.Nonce] == nil && len(p.byNonce) >= maxProposals {
+		first := slices.MinFunc(p.list(), func(x, y *proposal) int { return x.expiry.Compare(y.expiry) })
+		delete(p.byNonce, first.sub.act.Nonce)
+	}
+	p.byNonce[sub.act.Nonce] = &proposal{sub, missing, expiry}
+}
+
+// list is what waits, what expires first at the front. The caller holds mu.
+func (p *proposals) list() []*proposal {
+	var all []*proposal
+	for _, w := range p.byNonce {
+		all = append(all, w)
+	}
+	slices.SortFunc(all, func(x, y *proposal) int {
+		return cmp.Or(x.expiry.Compare(y.expiry), compareText(x.sub.act.Nonce, y.sub.act.Nonce))
+	})
+	return all
+}
+
+// dropExpired forgets what can no longer be carried out.
+func (p *proposals) dropExpired(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for nonce, w := range p.byNonce {
+		if now.After(w.expiry) {
+			delete(p.byNonce, nonce)
+		}
+	}
+}
+
+func (p *proposal) describe() admin.Proposal {
+	return admin.Proposal{
+		Nonce: p.sub.act.Nonce, Kind: string(p.sub.act.Kind), Target: p.sub.act.Target, NotAfter: p.sub.act.NotAfter,
+		Signers: signerTexts(p.sub.signers), Missing: p.missing,
+	}
+}
+
+func signerTexts(signers []authority.Signer) []string {
+	texts := []string{}
+	for _, s := range signers {
+		texts = append(texts, s.String())
+	}
+	return texts
+}
+
+func (s *Server) getProposals(visit) (any, *protocol.Error) {
+	s.proposals.dropExpired(s.sources.Real())
+	s.proposals.mu.Lock()
+	defer s.proposals.mu.Unlock()
+	out := admin.Proposals{Proposals: []admin.Proposal{}}
+	for _, p := range s.proposals.list() {
+		out.Proposals = append(out.Proposals, p.describe())
+	}
+	return out, nil
+}
+
+// getProposal answers with the act itself, so that another officer can read
+// all of it before he signs.
+func (s *Server) getProposal(v visit) (any, *protocol.Error) {
+	s.proposals.dropExpired(s.sources.Real())
+	s.proposals.mu.Lock()
+	defer s.proposals.mu.Unlock()
+	p := s.proposals.byNonce[v.PathValue("nonce")]
+	if p == nil {
+		return nil, protocol.NewError(protocol.UnknownEntry, "no act of that nonce waits for signatures: signetctl act list").WithField("nonce")
+	}
+	out := p.describe()
+	out.Act, out.Content = p.sub.raw, string(p.sub.content)
+	for _, s := range p.sub.signatures {
+		out.Signatures = append(out.Signatures, admin.Signature{Form: string(s.Form), Value: s.Value})
+	}
+	return out, nil
+}
