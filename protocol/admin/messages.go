@@ -224,6 +224,7 @@ type ActContext struct {
 	Staged    bool      `json:"staged"` // the log named is that of a backup that was handed in
 	LogSize   uint64    `json:"log_size"`
 	LogRoot   string    `json:"log_root"`
+	Epoch     uint64    `json:"epoch"` // that an act of kind restore or store.accept names; 0 in other modes than recovery
 	Now       time.Time `json:"now"`
 }
 

@@ -129,8 +129,11 @@ func newDeed(names admin.ActContext, lifetime time.Duration, kind authority.Kind
 	if err != nil {
 		return deed{}, fmt.Errorf("encoding content of %s: %w", kind, err)
 	}
-	if len(body) > authority.MaxContentBytes {
-		return deed{}, usage(msgContentLarge, len(body), authority.MaxContentBytes)
+	if limit := authority.MaxContentOf(kind); len(body) > limit {
+		return deed{}, usage(msgContentLarge, len(body), limit)
+	}
+	if kind == authority.Init { // there is no log yet, whatever backup was handed in
+		names.Appliance, names.LogSize, names.LogRoot = "", 0, ""
 	}
 	act := authority.Act{
 		V: authority.ActVersion, Appliance: names.Appliance, Kind: kind, Target: target,

@@ -476,8 +476,8 @@ func TestEveryFieldOfAContentIsShown(t *testing.T) {
 		authority.EntrySuspend:  authority.Suspend{Basis: "why-x"},
 		authority.EntryResume:   authority.Resume{Hold: 77},
 		authority.PolicySet:     authority.SetPolicy{Text: "text-x"},
-		authority.Restore:       authority.RestoreStore{Size: 88, Root: "root-r", Basis: "why-x"},
-		authority.StoreAccept:   authority.AcceptStore{Size: 88, Root: "root-r", Basis: "why-x"},
+		authority.Restore:       authority.RestoreStore{Size: 88, Root: "root-r", Epoch: 99, Basis: "why-x"},
+		authority.StoreAccept:   authority.AcceptStore{Size: 88, Root: "root-r", Epoch: 99, Basis: "why-x"},
 	} {
 		if g, ok := content.(authority.Genesis); ok {
 			g.Officers[0].Keys = nil
@@ -493,7 +493,7 @@ func TestEveryFieldOfAContentIsShown(t *testing.T) {
 		case authority.Resume:
 			want = append(want, "77")
 		case authority.RestoreStore, authority.AcceptStore:
-			want = append(want, "88")
+			want = append(want, "88", "99")
 		}
 		var out strings.Builder
 		p := newProgram(nil, &out, &out, func(string) string { return "" })

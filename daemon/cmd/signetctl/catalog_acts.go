@@ -221,6 +221,7 @@ var (
 	labelCertificate  = text{"certificate", "证书"}
 	labelAttachment   = text{"attachment", "附件"}
 	labelSubject      = text{"subject", "主体"}
+	labelEpoch        = text{"goes on in epoch", "此后日志纪元"}
 	labelIssuer       = text{"issuer", "签发者"}
 	labelValid        = text{"valid", "有效期"}
 	labelCA           = text{"CA", "电子认证机构"}

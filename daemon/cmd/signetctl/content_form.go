@@ -90,9 +90,9 @@ func (p *program) listContent(form any) *screen.List {
 	case *authority.Resume:
 		l.add(labelLifted, p.holdName(c.Hold))
 	case *authority.RestoreStore:
-		l.store(c.Size, c.Root, c.Basis)
+		l.store(authority.AcceptStore(*c))
 	case *authority.AcceptStore:
-		l.store(c.Size, c.Root, c.Basis)
+		l.store(*c)
 	}
 	return &l.list
 }
@@ -158,9 +158,10 @@ func (l *contentList) key(token, id, title, owner string) {
 	l.add(labelOwner, owner)
 }
 
-func (l *contentList) store(size uint64, root, basis string) {
-	l.add(labelLog, l.tr(msgLogAt, size, root))
-	l.add(labelWhy, basis)
+func (l *contentList) store(c authority.AcceptStore) {
+	l.add(labelLog, l.tr(msgLogAt, c.Size, c.Root))
+	l.add(labelEpoch, strconv.FormatUint(c.Epoch, 10))
+	l.add(labelWhy, c.Basis)
 }
 
 // answer shows what a CA answered by what is in it: nobody reads base64.

@@ -148,7 +148,7 @@ func TestRestoreHandsInTheRecordsInClear(t *testing.T) {
 	file := writeFile(t, "b", string(data))
 	a.staged = admin.Staged{Appliance: applianceID, Size: 3, Root: h.Root, Recorded: applianceTime, Entries: 2}
 	names := a.answer[admin.PathActContext].(admin.ActContext)
-	names.Staged = true
+	names.Staged, names.Epoch = true, 4
 	a.answer[admin.PathActContext] = names
 	args := []string{"restore", file, "--identity", identity, "--why", "disk lost"}
 	a.ctl("", append(args, "--plan")...).want(t, exitOK, "plan: nothing is changed", "5 records", "will be lost")
@@ -172,7 +172,7 @@ func TestRestoreHandsInTheRecordsInClear(t *testing.T) {
 		t.Errorf("after the last record: %v", err)
 	}
 	var content authority.RestoreStore
-	if err := authority.ParseContent([]byte(a.acts[0].Content), &content); err != nil || content != (authority.RestoreStore{Size: 3, Root: h.Root, Basis: "disk lost"}) {
+	if err := authority.ParseContent([]byte(a.acts[0].Content), &content); err != nil || content != (authority.RestoreStore{Size: 3, Root: h.Root, Epoch: 4, Basis: "disk lost"}) {
 		t.Errorf("content is %+v, %v", content, err)
 	}
 }

@@ -83,5 +83,5 @@ func (c clearing) older(names admin.ActContext) (any, error) {
 	if names.LogSize == 0 || names.Staged {
 		return nil, &fault{status: exitConflict, what: msgNothingOlder, next: hintMode}
 	}
-	return authority.AcceptStore{Size: names.LogSize, Root: names.LogRoot, Basis: c.why}, nil
+	return authority.AcceptStore{Size: names.LogSize, Root: names.LogRoot, Epoch: names.Epoch, Basis: c.why}, nil
 }

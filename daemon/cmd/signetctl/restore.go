@@ -36,8 +36,10 @@ func (p *program) restore() *cobra.Command {
 			return err
 		}
 		return p.carry(ctx, by, order{
-			kind: authority.Restore, content: just(authority.RestoreStore{Size: staged.Size, Root: staged.Root, Basis: r.why}),
-			done: p.andThen(hintStatus),
+			kind: authority.Restore, done: p.andThen(hintStatus),
+			content: func(names admin.ActContext) (any, error) {
+				return authority.RestoreStore{Size: staged.Size, Root: staged.Root, Epoch: names.Epoch, Basis: r.why}, nil
+			},
 		})
 	})
 	cmd.Flags().StringVar(&r.identity, "identity", "", p.tr(flagIdentity))

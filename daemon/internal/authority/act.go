@@ -159,13 +159,17 @@ func (a Act) CheckTime(now time.Time) error {
 	return nil
 }
 
+// MaxContentOf bounds the content of an act of kind k, in bytes.
+func MaxContentOf(k Kind) int {
+	if k == CRLImport || k == OrderImport {
+		return MaxListBytes
+	}
+	return MaxContentBytes
+}
+
 // CheckContent refuses content that the act does not bind.
 func (a Act) CheckContent(content []byte) error {
-	limit := MaxContentBytes
-	if a.Kind == CRLImport || a.Kind == OrderImport {
-		limit = MaxListBytes
-	}
-	if len(content) > limit {
+	if limit := MaxContentOf(a.Kind); len(content) > limit {
 		return fmt.Errorf("%w: content of %d bytes, at most %d", ErrMalformed, len(content), limit)
 	}
 	if got := ContentHash(content); got != a.ContentSHA {

@@ -63,8 +63,9 @@ type ChangeOfficers struct {
 // A RestoreStore puts a backup in the place of a store that is lost. The
 // backup was handed in before; it is named by the log that it holds.
 type RestoreStore struct {
-	Size  uint64 `json:"size"`
+	Size  uint64 `json:"size"` // of that log: the act's event has this index
 	Root  string `json:"root"`
+	Epoch uint64 `json:"epoch"` // in which the log goes on, one that never was before
 	Basis string `json:"basis"`
 }
 
@@ -72,6 +73,7 @@ type RestoreStore struct {
 type AcceptStore struct {
 	Size  uint64 `json:"size"` // of the log that is accepted
 	Root  string `json:"root"`
+	Epoch uint64 `json:"epoch"` // as in RestoreStore
 	Basis string `json:"basis"`
 }
 

@@ -85,7 +85,7 @@ var (
 
 // rules is the matrix of roles and acts. Init is signed by every officer that
 // its content names, which no row can say; a change of auditors needs an
-// auditor too (ChangesAuditors), and a security officer decides uses only of
+// auditor too (changesAuditors), and a security officer decides uses only of
 // an entry that has no custodian (decidesUse).
 var rules = []Rule{
 	{Kind: Init, Opcode: opInit},

@@ -204,7 +204,6 @@ func TestApplyRefuses(t *testing.T) {
 	refuse(authority.CRLImport, "no certificate", register.ErrTransition, func(e *register.Entry, _ *register.Applied) { *e = in(t, register.Active, 0) })
 }
 
-// TestAListLeavesWhatItDoesNotName.
 func TestAListLeavesWhatItDoesNotName(t *testing.T) {
 	for _, named := range [][]string{nil, {"archive", "invoices"}} {
 		before := certified(t, "01")

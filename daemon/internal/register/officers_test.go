@@ -136,7 +136,6 @@ func TestHeldNamesWhatIsNotAsTheActsMadeIt(t *testing.T) {
 	}
 }
 
-// TestStampMarksTheRecordsOfOneAct.
 func TestStampMarksTheRecordsOfOneAct(t *testing.T) {
 	s := staffOf(t).Change(authority.ChangeOfficers{Set: []authority.Officer{officer("wu", authority.Custodian)}}, register.Proof{Act: "change"})
 	s.Stamp("change", 7)

@@ -79,6 +79,9 @@ func (b *builder) commit() error {
 	tx := b.tx
 	b.tx = nil
 	if err := tx.Commit(); err != nil {
+		if isFull(err) {
+			err = fmt.Errorf("%w: %w", ErrFull, err)
+		}
 		return fmt.Errorf("writing store: %w", err)
 	}
 	return nil
