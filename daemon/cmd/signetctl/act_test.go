@@ -102,7 +102,11 @@ func checkAct(t *testing.T, r admin.ActRequest, kind authority.Kind, target stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	if act.Kind != kind || act.Target != target || act.Appliance != applianceID || act.LogSize != 3 || act.LogRoot != strings.Repeat("ab", 32) {
+	appliance, size, root := applianceID, uint64(3), strings.Repeat("ab", 32)
+	if kind == authority.Init { // there is no log yet
+		appliance, size, root = "", 0, ""
+	}
+	if act.Kind != kind || act.Target != target || act.Appliance != appliance || act.LogSize != size || act.LogRoot != root {
 		t.Errorf("act is %+v", act)
 	}
 	if err := act.CheckContent([]byte(r.Content)); err != nil {
