@@ -459,16 +459,18 @@ var actCodes = []struct {
 	err  error
 	code protocol.Code
 }{
+	{register.ErrUnproven, protocol.RecordUnproven}, // whatever is wrong with the acts before it
 	{authority.ErrMalformed, protocol.Malformed},
 	{authority.ErrExpired, protocol.ActExpired},
 	{authority.ErrReplayed, protocol.ActReplayed},
 	{authority.ErrOtherAppliance, protocol.OtherAppliance},
+	{errOther, protocol.OtherAppliance},
+	{errOtherAnchor, protocol.OtherAppliance},
 	{authority.ErrRole, protocol.RoleRefused},
 	{authority.ErrTooFew, protocol.TooFew},
 	{authority.ErrDuplicate, protocol.DuplicateSigner},
 	{authority.ErrSignature, protocol.BadActSignature},
 	{register.ErrTransition, protocol.IllegalTransition},
-	{register.ErrUnproven, protocol.RecordUnproven},
 	{register.ErrExists, protocol.Conflict},
 	{certificate.ErrEncryption, protocol.CertIsEncryption},
 	{certificate.ErrKeyMismatch, protocol.KeyMismatch},
@@ -501,7 +503,7 @@ func (a *appliance) actError(err error) *protocol.Error {
 // withoutCode leaves out the words that the code says already.
 func withoutCode(err, sentinel error) string {
 	switch sentinel {
-	case authority.ErrMalformed, register.ErrTransition, register.ErrExists, errConflict:
+	case authority.ErrMalformed, authority.ErrRole, authority.ErrTooFew, register.ErrTransition, register.ErrExists, errConflict:
 		return strings.TrimPrefix(err.Error(), sentinel.Error()+": ")
 	}
 	return err.Error()

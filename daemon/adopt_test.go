@@ -166,7 +166,7 @@ func TestAdoptRefusesBeforeTheKeySigns(t *testing.T) {
 	r.entry("mine", "SM2")
 	r.vendorMakes("sm2=b1", "p256=b2", "p256=b2")
 	mine := r.entryNow("mine").KeyID
-	before := r.signs.n
+	before := r.signs.count()
 	for name, c := range map[string]struct {
 		entry, token, id string
 		want             protocol.Code
@@ -184,8 +184,8 @@ func TestAdoptRefusesBeforeTheKeySigns(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, code, c.want)
 		}
 	}
-	if r.signs.n != before {
-		t.Errorf("the HSM signed %d times for adoptions that were refused", r.signs.n-before)
+	if n := r.signs.count(); n != before {
+		t.Errorf("the HSM signed %d times for adoptions that were refused", n-before)
 	}
 	if r.server.appliance().book.find("new") != nil {
 		t.Error("a refused adoption left an entry")

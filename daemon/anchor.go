@@ -38,6 +38,8 @@ func (t *tokens) readAnchor(ctx context.Context, name string) (*anchor, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.anchors.Lock()
+	defer t.anchors.Unlock()
 	values, err := tok.driver.Data(ctx, name, anchorLabel)
 	if err != nil {
 		return nil, err
@@ -72,6 +74,8 @@ func (t *tokens) writeAnchor(ctx context.Context, name string, a anchor) error {
 	if err != nil {
 		return err
 	}
+	t.anchors.Lock()
+	defer t.anchors.Unlock()
 	return tok.driver.PutData(ctx, name, anchorLabel, value)
 }
 
@@ -100,7 +104,7 @@ func (s *Server) lookForAnchor() {
 	}
 	switch {
 	case errors.Is(err, errAnchor):
-		s.enterRecovery(err, "the token's anchor was written by a newer version, or by somebody else")
+		s.enterRecovery(err, s.cure(err))
 	case err != nil:
 		return // asked again when the token has moved
 	case found != nil:
@@ -135,7 +139,9 @@ func (s *Server) holdToAnchor(ctx context.Context, a *appliance) {
 		s.warn("log.token", err.Error())
 		s.anchorDue.Store(false)
 	case err != nil:
-		s.abandon(a, err, "the store beside this token is not the one it was anchored for: put the right one back, or restore a backup")
+		s.abandon(a, err, s.cure(err))
+	case found != nil && found.Epoch < a.store.Position().Epoch:
+		s.reanchor(ctx, a)
 	default:
 		s.anchorDue.Store(false)
 	}
@@ -146,7 +152,7 @@ func (s *Server) holdToAnchor(ctx context.Context, a *appliance) {
 // older store would sign. While that token is out, keys of other tokens are
 // used: nobody can say that the store is not the right one.
 func (s *Server) awaitAnchor(ctx context.Context, a *appliance, entry string) *protocol.Error {
-	if a.genesis.LogKey == nil || !s.anchorDue.Load() {
+	if s.logToken == "" || !s.anchorDue.Load() {
 		return nil
 	}
 	acct := a.book.find(entry)
@@ -167,21 +173,33 @@ func (s *Server) awaitAnchor(ctx context.Context, a *appliance, entry string) *p
 // errNoAnchor is a warning: a missing anchor is no forged proof.
 var errNoAnchor = errors.New("the token of the log key has no anchor: nothing on it vouches for the age of the store")
 
+// judgeAnchor: a store of authority development has none, and must not lie
+// beside that of another appliance either: it would take acts unsigned.
 func (a *appliance) judgeAnchor(found *anchor) error {
 	switch at := a.store.Position(); {
+	case found == nil && a.genesis.LogKey == nil:
+		return nil
 	case found == nil:
 		return errNoAnchor
 	case found.Appliance != a.id:
 		return fmt.Errorf("%w: %.16s…, the store is of %.16s…", errOtherAnchor, found.Appliance, a.id)
-	case found.Epoch > at.Epoch || found.Epoch == at.Epoch && found.Size > at.Size:
+	case found.Epoch > at.Epoch:
+		return fmt.Errorf("%w: it is of epoch %d, the anchor of epoch %d", errBehindAnchor, at.Epoch, found.Epoch)
+	case found.Epoch == at.Epoch && found.Size > at.Size:
 		return fmt.Errorf("%w: %d events, the anchor knew %d", errBehindAnchor, at.Size, found.Size)
 	}
 	return nil
 }
 
 // abandon lets go of a store that must not be used: nothing more leaves, and
-// the mode says why.
+// the mode says why. An act that ends that mode waits until the store is let go
+// of: it opens it anew.
 func (s *Server) abandon(a *appliance, err error, mend string) {
+	s.initialising.Lock()
+	defer s.initialising.Unlock()
+	if s.appliance() != a {
+		return // poisoned meanwhile: whoever opens it then holds it to the anchor
+	}
 	s.enterRecovery(err, mend)
 	close(a.closing)
 	a.leaving.Lock()
@@ -202,7 +220,7 @@ func (s *Server) lookAtAnchor() {
 		s.aside(s.lookForAnchor)
 		return
 	}
-	if a := s.appliance(); a != nil && a.genesis.LogKey != nil && s.anchorDue.Load() {
+	if a := s.appliance(); a != nil && s.anchorDue.Load() {
 		s.aside(func() { s.holdToAnchor(s.calls, a) })
 	}
 }

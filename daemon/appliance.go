@@ -25,6 +25,7 @@ type appliance struct {
 	book     *book
 	trust    certificate.Trust
 	lists    *lists
+	issuers  *issuers
 	clock    *clock
 	ledger   *ledger
 	flights  *flights

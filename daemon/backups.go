@@ -61,14 +61,20 @@ func backUp(a *appliance, sub submission) (*procedure, error) {
 }
 
 func (a *appliance) recipients() ([]backup.Recipient, error) {
-	if len(a.genesis.Backup) == 0 {
-		return nil, fmt.Errorf("%w: init named no recipients of backups, and what nobody can open is not made", errConflict)
+	switch {
+	case a.genesis.Authority == authority.Development:
+		return nil, fmt.Errorf("%w: an appliance of authority development has no recipients of backups; %s", errConflict, mendNoRecipients)
+	case len(a.genesis.Backup) == 0:
+		return nil, fmt.Errorf("%w: init named no recipients of backups, for the whole life of this appliance; %s", errConflict, mendNoRecipients)
 	}
 	return recipientsOf(a.genesis)
 }
 
+const mendNoRecipients = "instead: systemctl stop signetd, and copy the state directory"
+
 // recipientsOf reads to whom backups are encrypted: all of one scheme, and
-// with crypto gm by SM2 and SM4.
+// with crypto gm by SM2 and SM4. They are fixed at init, so whatever would keep
+// a backup from being made is found there.
 func recipientsOf(g authority.Genesis) ([]backup.Recipient, error) {
 	var all []backup.Recipient
 	for i, text := range g.Backup {
@@ -79,10 +85,13 @@ func recipientsOf(g authority.Genesis) ([]backup.Recipient, error) {
 		if g.Crypto == authority.GM && !r.GM() {
 			return nil, fmt.Errorf(`%w: backup[%d]: crypto "gm" takes certificates of SM2 keys`, authority.ErrMalformed, i)
 		}
-		if len(all) > 0 && r.GM() != all[0].GM() {
-			return nil, fmt.Errorf("%w: backup[%d]: want all recipients of one kind, age keys or certificates", authority.ErrMalformed, i)
-		}
 		all = append(all, r)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if _, err := backup.SchemeOf(all); err != nil {
+		return nil, fmt.Errorf("%w: backup: %w", authority.ErrMalformed, err)
 	}
 	return all, nil
 }
@@ -108,7 +117,7 @@ func (s *Server) getBackup(v visit) (any, *protocol.Error) {
 	}
 	v.answer.Header().Set("Content-Type", "application/octet-stream")
 	if err := a.writeBackup(v.Context(), v.answer, picture, recipients); err != nil {
-		s.journal.Send(systemd.InternalError, "a backup was cut off: it cannot be used, make another", systemd.Cause(err))
+		s.journal.Send(systemd.BackupCut, "a backup was cut off: it cannot be used, make another", systemd.UID(v.visitor.peer.UID), systemd.Cause(err))
 		panic(http.ErrAbortHandler) // the only way to end a stream that its reader must not take for whole
 	}
 	return streamed, nil

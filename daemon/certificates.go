@@ -57,8 +57,31 @@ func (a *appliance) chainOf(acct *account) ([]certificate.Certificate, error) {
 	}
 	acct.chain.once.Do(func() {
 		acct.chain.all, acct.chain.err = readChain(a.store, append([]string{c.Hash}, c.Chain...))
+		if acct.chain.err == nil {
+			a.issuers.share(acct.chain.all[1:], c.Chain)
+		}
 	})
 	return acct.chain.all, acct.chain.err
+}
+
+// issuers keeps each CA's certificate once: ten thousand copies of it would be
+// a hundred megabytes.
+type issuers struct {
+	mu    sync.Mutex
+	known map[string]certificate.Certificate // by hash
+}
+
+// share puts what is known in the place of certificates with these hashes.
+func (i *issuers) share(chain []certificate.Certificate, hashes []string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for n, hash := range hashes {
+		if c, ok := i.known[hash]; ok {
+			chain[n] = c
+		} else {
+			i.known[hash] = chain[n]
+		}
+	}
 }
 
 func readChain(s *store.Store, hashes []string) ([]certificate.Certificate, error) {

@@ -85,7 +85,7 @@ func (s *Server) lastKnown() (*marker, error) {
 	if old == nil {
 		return m, nil
 	}
-	if known := markerOf(old.store); m == nil || known.Size > m.Size {
+	if known := markerOf(old.store); m == nil || m.before(&known) {
 		return &known, nil
 	}
 	return m, nil

@@ -31,6 +31,9 @@ func (s *Server) cure(err error) string {
 		{target(errMarker), fmt.Sprintf("move %s/%s away: the store is then judged without it, and its log says so%s", s.stateDir, markerName, again)},
 		{anyOf(unix.ELOOP, unix.EISDIR), fmt.Sprintf("put the file itself at %s, no link or directory%s", s.storePath(), again)},
 		{target(errOlder), fmt.Sprintf("put back the newest copy of the store: this one lacks events that the marker knows of%s; without one, officers accept the loss: signetctl mode clear --accept-older", again)},
+		{target(errBehindAnchor), fmt.Sprintf("put back the newest copy of the store: this one lacks events that the token's anchor knows of%s; without one, officers accept the loss: signetctl mode clear --accept-older", again)},
+		{anyOfErrors(errOther, errOtherAnchor), fmt.Sprintf("put back the store of the appliance that marker and token know%s; without one, keep %s as evidence, move it away and restore the newest backup: signetctl restore FILE", again, s.storePath())},
+		{target(errAnchor), fmt.Sprintf("install the version of signet that wrote what token %s has%s", s.logToken, again)},
 		{target(errMissing), "restore the newest backup: signetctl restore FILE; without one, " + anew},
 		{target(register.ErrUnproven), fmt.Sprintf("somebody changed the store: keep %s as evidence, move it away and restore the newest backup: signetctl restore FILE", s.storePath())},
 	} {
@@ -38,11 +41,15 @@ func (s *Server) cure(err error) string {
 			return row.cure
 		}
 	}
-	return fmt.Sprintf("put back the newest whole copy of the store%s; without one, %s", again, anew)
+	return fmt.Sprintf("put back the newest whole copy of the store%s; without one, move %s away and restore the newest backup: signetctl restore FILE; without either, %s", again, s.storePath(), anew)
 }
 
 func target(t error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, t) }
+}
+
+func anyOfErrors(list ...error) func(error) bool {
+	return func(err error) bool { return isOneOf(err, list) }
 }
 
 func anyOf(errnos ...unix.Errno) func(error) bool {

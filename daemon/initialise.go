@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 
@@ -47,9 +46,6 @@ func (s *Server) initialise(ctx context.Context, sub *submission) (outcome, *pro
 		return outcome{}, protocol.NewError(protocol.Internal, "the store could not be made: see the journal")
 	}
 	s.adopt(a)
-	if err := os.Remove(s.stagedPath()); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a restore that was given up
-		s.journal.Send(systemd.StoreFault, "a backup that was handed in could not be removed", systemd.Cause(err))
-	}
 	s.journal.Send(systemd.ActApplied, fmt.Sprintf("appliance %s was initialised (authority %s, crypto %s)", genesis.Appliance, genesis.Authority, genesis.Crypto),
 		systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Appliance(a.id), systemd.Event(0))
 	return outcome{event: 0, made: made}, nil
@@ -245,7 +241,7 @@ func (s *Server) createStore(sub submission, genesis authority.Genesis, facts re
 	if err != nil {
 		return nil, err
 	}
-	return s.openAppliance(&marker{Appliance: id, Size: 0, Root: emptyRoot})
+	return s.openAppliance(&marker{Appliance: id, Epoch: 1, Size: 0, Root: emptyRoot})
 }
 
 func (s *Server) genesisEvent(sub submission, at audit.Time) *audit.Event {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ const (
 // is found out by it, not silently made anew.
 type marker struct {
 	Appliance string `json:"appliance"`
+	Epoch     uint64 `json:"epoch"` // sizes grow only within one, see anchor
 	Size      uint64 `json:"size"`
 	Root      string `json:"root"`
 }
@@ -51,7 +53,7 @@ func readMarker(dir string) (*marker, error) {
 
 func markerOf(s *store.Store) marker {
 	at := s.Position()
-	return marker{s.Appliance(), at.Size, hex.EncodeToString(at.Root[:])}
+	return marker{s.Appliance(), at.Epoch, at.Size, hex.EncodeToString(at.Root[:])}
 }
 
 // write replaces the marker file and syncs file and name: it must never be
@@ -99,13 +101,23 @@ var (
 	errOlder   = errors.New("the store is older than its marker: events are missing")
 )
 
+// before tells whether the log had come further at other.
+func (m *marker) before(other *marker) bool {
+	return cmp.Or(cmp.Compare(m.Epoch, other.Epoch), cmp.Compare(m.Size, other.Size)) < 0
+}
+
 // check holds an open store to what the marker says of it. Every line is
-// hashed: the frontier alone would vouch for itself.
+// hashed: the frontier alone would vouch for itself. A later epoch is the word
+// of officers that what was known before is lost.
 func (m *marker) check(s *store.Store) error {
 	at := s.Position()
 	switch {
 	case m.Appliance != s.Appliance():
 		return fmt.Errorf("%w: its id is %.16s…, the marker's %.16s…", errOther, s.Appliance(), m.Appliance)
+	case at.Epoch > m.Epoch:
+		return vouchForItself(s)
+	case at.Epoch < m.Epoch:
+		return fmt.Errorf("%w: it is in epoch %d, the marker knows of epoch %d", errOlder, at.Epoch, m.Epoch)
 	case at.Size < m.Size:
 		return fmt.Errorf("%w: it has %d events, the marker knows of %d", errOlder, at.Size, m.Size)
 	}

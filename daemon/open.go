@@ -9,12 +9,14 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/certificate"
 	"signet/daemon/internal/store"
 	"signet/systemd"
 )
 
 // start looks at what is on disk and sets the mode. Nothing on disk is made,
-// repaired or replaced here beyond the rewrite of the store's meta pages.
+// repaired or replaced here beyond the rewrite of the store's meta pages and
+// the name of a store whose restore was recorded.
 func (s *Server) start() {
 	marked, err := poisonMarked(s.runtimeDir)
 	switch {
@@ -33,7 +35,7 @@ func (s *Server) openExisting() {
 		s.enterRecovery(err, s.cure(err))
 		return
 	}
-	if _, err := os.Lstat(s.storePath()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(s.storePath()); errors.Is(err, fs.ErrNotExist) && !s.finishRestore() {
 		if m == nil {
 			s.enterEmpty()
 			return
@@ -93,17 +95,18 @@ func (s *Server) storePath() string { return filepath.Join(s.stateDir, storeName
 
 // openAppliance opens the store and holds it to the marker, if there is one.
 func (s *Server) openAppliance(m *marker) (*appliance, error) {
-	return s.openAt(s.storePath(), func(st *store.Store) error { return s.checkMarker(st, m) })
+	return s.openAt(s.storePath(), func(st *store.Store) error { return s.checkMarker(st, m) }, s.poison)
 }
 
 // openAt opens the store at path and has vouch judge how old it may be.
-func (s *Server) openAt(path string, vouch func(*store.Store) error) (*appliance, error) {
+// poisoned is told once of a sync that fails after that.
+func (s *Server) openAt(path string, vouch func(*store.Store) error, poisoned func(error)) (*appliance, error) {
 	var a *appliance
 	st, err := store.Open(path, store.Options{
 		Now:       s.clock.recording,
 		Committed: func(c *store.Commit) { s.committed(a, c) },
 		Grouped:   s.metrics.committed,
-		Poisoned:  s.poison,
+		Poisoned:  poisoned,
 		MaxSize:   s.maxSize,
 	})
 	if err != nil {
@@ -143,7 +146,7 @@ func (s *Server) newAppliance(st *store.Store) (*appliance, error) {
 		return nil, err
 	}
 	return &appliance{
-		id: st.Appliance(), genesis: genesis, store: st, roster: r, book: b, trust: s.trust, lists: l, closing: make(chan struct{}), clock: s.clock, ledger: newLedger(),
+		id: st.Appliance(), genesis: genesis, store: st, roster: r, book: b, trust: s.trust, lists: l, issuers: &issuers{known: map[string]certificate.Certificate{}}, closing: make(chan struct{}), clock: s.clock, ledger: newLedger(),
 		flights: newFlights(), tokens: s.tokens, summary: newSummary(), troubles: newTroubles(), selfTests: newSelfTests(s.selfTestEach), backups: newBackups(), nonces: map[string]bool{}, journal: s.journal,
 	}, nil
 }

@@ -56,7 +56,7 @@ func newBreakIn(t testing.TB) *breakIn {
 		b.activeEntry(id, "EC-P256")
 	}
 	b.must(authority.PolicySet, narrowedEntry, authority.SetPolicy{Text: policyFor(callerUID, otherUID)}, "sara", "sven")
-	b.must(authority.PolicySet, narrowedEntry, authority.SetPolicy{Text: policyFor(callerUID)}, "sara", "sven")
+	b.must(authority.PolicySet, narrowedEntry, authority.SetPolicy{Text: policyFor(callerUID) + "# narrowed\n"}, "sara", "sven")
 	b.must(authority.EntrySuspend, suspendedEntry, authority.Suspend{Basis: "lost"}, "sara")
 	b.must(authority.EntryCancel, cancelledEntry, authority.Cancel{Basis: "dissolved"}, "sara", "sven")
 	b.revoke(authorities)
@@ -161,7 +161,7 @@ func (b *breakIn) attack(edit func(*breakIn, *storetest.File)) {
 	storetest.Edit(b, b.path("state", storeName), func(f *storetest.File) {
 		edit(b, f)
 		appliance, size, root := f.Head()
-		m = marker{appliance, size, fmt.Sprintf("%x", root)}
+		m = marker{Appliance: appliance, Epoch: 1, Size: size, Root: fmt.Sprintf("%x", root)}
 	})
 	mustDo(b, m.write(b.path("state")))
 	b.journal = &journalBuffer{}
@@ -337,6 +337,16 @@ func TestWhatRootEditsInTheStoreIsFoundOut(t *testing.T) {
 	}
 }
 
+// alarmed tells whether the journal says that the record of an entry is unproven.
+func (b *breakIn) alarmed(entry string) bool {
+	for line := range strings.Lines(b.journal.String()) {
+		if strings.Contains(line, "critical record-unproven:") && strings.Contains(line, " ENTRY="+entry+" ") {
+			return true
+		}
+	}
+	return false
+}
+
 // expectUnproven: the entry refuses uses and acts, an alarm names it and why,
 // and others sign on.
 func (b *breakIn) expectUnproven(c rootAttack) {
@@ -364,7 +374,7 @@ func (b *breakIn) expectUnproven(c rootAttack) {
 	if !found {
 		b.Errorf("warnings %q: want one that names %s and says %q", list, c.entry, c.why)
 	}
-	b.waitFor(func() bool { return strings.Contains(b.journal.String(), "SIGNET_ENTRY="+c.entry+"\n") }, "the alarm")
+	b.waitFor(func() bool { return b.alarmed(c.entry) }, "the alarm")
 	if got := b.try(authority.EntrySuspend, c.entry, authority.Suspend{Basis: "x"}, "sara"); got != protocol.RecordUnproven {
 		b.Errorf("an act on %s: %v, want record_unproven", c.entry, got)
 	}

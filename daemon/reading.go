@@ -254,7 +254,7 @@ func (s *Server) getEvents(v visit) (any, *protocol.Error) {
 			out.Lines, out.Next = append(out.Lines, string(line)), out.Next+1
 		}
 	}
-	out.Lines = a.shown(out.Lines, reader)
+	out.Lines, out.Partial = a.shown(out.Lines, reader), reader.Role == authority.Custodian
 	return out, nil
 }
 
@@ -265,6 +265,11 @@ func (s *Server) getContent(v visit) (any, *protocol.Error) {
 	a, fault := s.live()
 	if fault != nil {
 		return nil, fault
+	}
+	if !v.inAdmin { // contents are part of the log; who brings acts may ask for what they made
+		if _, fault := a.mayReadLog(v.visitor.peer); fault != nil {
+			return nil, fault
+		}
 	}
 	hash := v.PathValue("sm3")
 	if !isSM3(hash) {

@@ -1,148 +1,63 @@
 package daemon
 
 import (
-	"bufio"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
-	"signet/daemon/internal/backup"
 	"signet/daemon/internal/store"
 	"signet/protocol"
 	"signet/protocol/admin"
 	"signet/systemd"
 )
 
-// stagedName is the store that was rebuilt from a backup and waits for the act
-// that puts it in place.
-const stagedName = "signet.db.restored"
-
-func (s *Server) stagedPath() string { return filepath.Join(s.stateDir, stagedName) }
-
-// postRestore takes the records of a backup, as its opener decrypted them, and
-// rebuilds the store from them beside the place of the lost one. Nothing is
-// believed of it yet: the act says which log it must hold, and its own officers
-// sign that act.
-func (s *Server) postRestore(v visit) (any, *protocol.Error) {
-	s.initialising.Lock()
-	defer s.initialising.Unlock()
-	if cond := s.condition(); cond.mode != Uninitialised && cond.mode != InRecovery {
-		return nil, protocol.NewError(protocol.Conflict, "mode is %v: a backup is restored where the store is missing", cond.mode)
-	}
-	if _, err := os.Lstat(s.storePath()); !errors.Is(err, fs.ErrNotExist) {
-		return nil, protocol.NewError(protocol.Conflict, "%s is there: move it away first, as evidence, or accept it (signetctl mode clear --accept-older)", s.storePath())
-	}
-	if err := os.Remove(s.stagedPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, protocol.NewError(protocol.Internal, "%s", err.Error())
-	}
-	if _, err := s.rebuild(v); err != nil {
-		return nil, restoreError(err)
-	}
-	return s.describeStaged()
-}
-
-// uploadIdle is how long an upload may stand still.
-const uploadIdle = time.Minute
-
-// rebuild reads the body: the header as a backup begins with it, then the
-// records.
-func (s *Server) rebuild(v visit) (store.Position, error) {
-	body := bufio.NewReader(&patient{v.Body, http.NewResponseController(v.answer)})
-	h, err := backup.ReadHeader(body)
-	if err != nil {
-		return store.Position{}, err
-	}
-	return store.Rebuild(s.stagedPath(), h, backup.NewDecoder(body, h).Next)
-}
-
-// A patient reader lets an upload take as long as it moves.
-type patient struct {
-	from io.Reader
-	rc   *http.ResponseController
-}
-
-func (p *patient) Read(b []byte) (int, error) {
-	if err := p.rc.SetReadDeadline(time.Now().Add(uploadIdle)); err != nil {
-		return 0, err
-	}
-	return p.from.Read(b)
-}
-
-// bodyFaults are what can be wrong with a backup that was handed in.
-var bodyFaults = []error{
-	backup.ErrForeign, backup.ErrNewer, backup.ErrMalformed, backup.ErrTruncated, backup.ErrAltered, backup.ErrExtended,
-	store.ErrDamaged, store.ErrNewer,
-}
-
-func restoreError(err error) *protocol.Error {
-	if errors.Is(err, unix.ENOSPC) {
-		return protocol.NewError(protocol.StoreFull, "the state directory has no room for the backup").RetryIn(storeRetry)
-	}
-	for _, fault := range bodyFaults {
-		if errors.Is(err, fault) {
-			return protocol.NewError(protocol.Malformed, "%s", err.Error()).WithField("body")
-		}
-	}
-	return protocol.NewError(protocol.Internal, "%s", err.Error())
-}
-
-// staged opens the store that waits for its act; nil where there is none.
-func (s *Server) staged() (*store.Store, error) {
-	st, err := store.Open(s.stagedPath(), store.Options{Now: s.clock.recording, MaxSize: s.maxSize})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return st, err
-}
-
-func (s *Server) describeStaged() (any, *protocol.Error) {
-	st, err := s.staged()
-	if err != nil {
-		return nil, restoreError(err)
-	}
-	at := st.Position()
-	entries, err := st.Entries()
-	if err := errors.Join(err, st.Close()); err != nil {
-		return nil, restoreError(err)
-	}
-	return admin.Staged{
-		Appliance: st.Appliance(), Size: at.Size, Root: hex.EncodeToString(at.Root[:]), Recorded: at.Recorded, Entries: len(entries),
-	}, nil
-}
+// A log that goes on from a backup, or from an older copy of the store, lacks
+// events that were answered once. How it tells of that:
+//
+//   - The act (restore, store.accept) is the next event. Its content names size
+//     and root of the log that it goes on from, and the epoch in which it goes
+//     on: the one after the newest that the store, the marker and the token's
+//     anchor know. Every later event has that epoch, and so its leaf is no leaf
+//     of a lost event of the same number: a receipt of a lost one does not fit.
+//   - An epoch is used once. An act that was carried out, and is handed in
+//     again for the same backup, names one that is known by then.
+//   - Marker and anchor are of an epoch. What an earlier one knew holds the
+//     store to nothing any more.
+//
+// For whoever counts uses: what the lost events spent is not known, so each
+// quota window that was running at the act counts as full until it ends. That
+// follows from the log alone: such a window holds the time recorded of an event
+// whose act is of one of these kinds (roster.replay meets every one of them at
+// start), and the uses of an earlier epoch in it are not all of them. A lifetime
+// is a window that does not end: a new policy begins another.
 
 // putBack carries out the two acts that end mode recovery: restore, which puts
 // a rebuilt store in place, and store.accept, which accepts the store that is
 // there although it is older than what was known of it. Each is judged by the
-// officers whom the acts of that very store prove, becomes its first event and
-// begins an epoch. If it is refused, mode and files stay as they were.
+// officers whom the acts of that very store prove, and becomes its first event.
+// If it is refused, mode and files stay as they were.
 func (s *Server) putBack(sub *submission) (outcome, *protocol.Error) {
 	s.initialising.Lock()
 	defer s.initialising.Unlock()
-	cond := s.condition()
-	empty := cond.mode == Uninitialised && sub.act.Kind == authority.Restore
-	if cond.mode != InRecovery && !empty {
-		return outcome{}, protocol.NewError(protocol.Conflict, "mode is %v: %s ends mode recovery", cond.mode, sub.act.Kind)
-	}
-	path := s.storePath()
-	if sub.act.Kind == authority.Restore {
-		path = s.stagedPath()
+	path, fault := s.putBackFrom(sub.act.Kind)
+	if fault != nil {
+		return outcome{}, fault
 	}
 	m, done, err := s.recordPutBack(path, sub)
 	if err != nil {
-		return outcome{}, s.putBackError(sub, err)
+		return outcome{}, s.refusePutBack(path, sub, err)
 	}
 	if path != s.storePath() {
 		if err := renameNew(path, s.storePath()); err != nil {
-			return outcome{}, protocol.NewError(protocol.Internal, "the act is recorded, but the store could not be named: %s", err.Error())
+			return outcome{}, protocol.NewError(protocol.Internal, "the act is recorded, but the store could not be named: %s; mend that, then hand the same act in again or restart signetd", err.Error())
 		}
 	}
 	a, err := s.openAppliance(&m)
@@ -150,74 +65,132 @@ func (s *Server) putBack(sub *submission) (outcome, *protocol.Error) {
 		s.enterFault(err)
 		return outcome{}, s.condition().refusal()
 	}
-	s.reanchor(a)
+	s.reanchor(s.calls, a)
 	s.adopt(a)
 	a.sayApplied(*sub, done)
 	return done, nil
 }
 
+// putBackFrom is where the store lies that the act is about.
+func (s *Server) putBackFrom(kind authority.Kind) (path string, fault *protocol.Error) {
+	if kind == authority.Restore {
+		return s.stagedPath(), s.mayRestore()
+	}
+	if cond := s.condition(); cond.mode != InRecovery {
+		return "", protocol.NewError(protocol.Conflict, "mode is %v: %s ends mode recovery", cond.mode, kind)
+	}
+	return s.storePath(), nil
+}
+
 // recordPutBack judges the act by the store at path and records it there. The
 // marker is what the store is held to from then on.
 func (s *Server) recordPutBack(path string, sub *submission) (m marker, done outcome, err error) {
-	a, err := s.openAt(path, vouchForItself)
+	poisoned := s.poison
+	if path != s.storePath() {
+		poisoned = distrusted
+	}
+	a, err := s.openAt(path, vouchForItself, poisoned)
 	if err != nil {
 		return marker{}, outcome{}, err
 	}
 	defer func() { err = errors.Join(err, a.store.Close()) }()
+	known, err := s.epochKnown(a.id)
+	if err != nil {
+		return marker{}, outcome{}, err
+	}
 	at := a.store.Position()
-	if err := checkPutBack(*sub, at.Size, hex.EncodeToString(at.Root[:])); err != nil {
+	if last, _, err := a.store.Event(at.Size - 1); err != nil {
+		return marker{}, outcome{}, err
+	} else if isApplied(last, sub.act.Kind) && last.Act == sub.raw && at.Epoch > known {
+		return markerOf(a.store), outcome{event: last.Seq}, nil // recorded before: what came after it did not come to its end
+	}
+	epoch := max(at.Epoch, known) + 1
+	if err := checkPutBack(*sub, at, epoch); err != nil {
 		return marker{}, outcome{}, err
 	}
 	if err := a.judge(sub); err != nil {
 		return marker{}, outcome{}, err
 	}
-	done, err = a.commitAct(*sub, &procedure{epoch: at.Epoch + 1})
+	done, err = a.commitAct(*sub, &procedure{epoch: epoch})
 	return markerOf(a.store), done, err
 }
 
+// isApplied tells whether an event is that of an act of a kind that took effect.
+func isApplied(e *audit.Event, kind authority.Kind) bool {
+	return e.Kind == audit.KindAct && e.Result == audit.Allowed && e.Op == string(kind)
+}
+
 // checkPutBack holds the act to the log that it would put in force.
-func checkPutBack(sub submission, size uint64, root string) error {
-	var named authority.AcceptStore
-	if sub.act.Kind == authority.Restore {
-		var c authority.RestoreStore
-		if err := authority.ParseContent(sub.content, &c); err != nil {
-			return err
-		}
-		named = authority.AcceptStore(c)
-	} else if err := authority.ParseContent(sub.content, &named); err != nil {
+func checkPutBack(sub submission, at store.Position, epoch uint64) error {
+	named, err := readPutBack(sub.act.Kind, sub.content)
+	if err != nil {
 		return err
 	}
 	if err := authority.CheckBasis(named.Basis); err != nil {
 		return err
 	}
-	if named.Size != size || named.Root != root {
-		return fmt.Errorf("%w: it names a log of %d events, this one has %d and root %.16s…", authority.ErrOtherAppliance, named.Size, size, root)
+	if root := hex.EncodeToString(at.Root[:]); named.Size != at.Size || named.Root != root {
+		return fmt.Errorf("%w: it names a log of %d events with root %.16s…, this one has %d and %.16s…",
+			authority.ErrOtherAppliance, named.Size, named.Root, at.Size, root)
+	}
+	if named.Epoch != epoch {
+		return fmt.Errorf("%w: epoch %d: the log goes on in epoch %d, as the store, the marker and the token's anchor know; make the act anew",
+			authority.ErrMalformed, named.Epoch, epoch)
 	}
 	return nil
 }
 
-// putBackError is the answer to a refused act. There is no log to record it
-// in but the one that it is about, so the journal has it.
-func (s *Server) putBackError(sub *submission, err error) *protocol.Error {
-	answer := initError(err)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && sub.act.Kind == authority.Restore:
-		answer = protocol.NewError(protocol.Conflict, "no backup was handed in: signetctl restore FILE")
-	case answer.Code == uint32(protocol.Internal):
-		answer = protocol.NewError(protocol.Recovery, "the store cannot be used: %s", err.Error())
+// readPutBack reads the content of either kind.
+func readPutBack(kind authority.Kind, content []byte) (c authority.AcceptStore, err error) {
+	if kind != authority.Restore {
+		return c, authority.ParseContent(content, &c)
 	}
+	var r authority.RestoreStore
+	err = authority.ParseContent(content, &r)
+	return authority.AcceptStore(r), err
+}
+
+// refusePutBack is the answer to a refused act. There is no log to record it in
+// but the one that it is about, so the journal has it.
+func (s *Server) refusePutBack(path string, sub *submission, err error) *protocol.Error {
+	answer := s.putBackError(path, sub.act.Kind, err)
 	s.journal.Send(systemd.ActRefused, fmt.Sprintf("act %s was refused: %s", sub.act.Kind, answer.Message), systemd.Act(string(sub.act.Kind)),
 		systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Reason(answer.Name))
 	return answer
 }
 
-// reanchor tells the token of the log key where the log goes on from. A token
-// that is out is told when the store is next held to it.
-func (s *Server) reanchor(a *appliance) {
+func (s *Server) putBackError(path string, kind authority.Kind, err error) *protocol.Error {
+	staged := kind == authority.Restore
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && staged:
+		return protocol.NewError(protocol.Conflict, "no backup was handed in: signetctl restore FILE")
+	case errors.Is(err, fs.ErrNotExist):
+		return protocol.NewError(protocol.Conflict, "there is no store to accept: signetctl restore FILE")
+	case errors.Is(err, store.ErrPoisoned) && staged:
+		s.dropStaged()
+		return protocol.NewError(protocol.Conflict, "a write to what was handed in could not be made durable: find out why the disk failed, then hand the backup in again: signetctl restore FILE")
+	case errors.Is(err, store.ErrPoisoned):
+		if s.condition().mode != PoisonedMode {
+			s.poison(err) // the sync failed while it was opened
+		}
+		return s.condition().refusal()
+	case errors.Is(err, store.ErrFull):
+		return protocol.NewError(protocol.StoreFull, "there is no room to record the act in %s: make room, or raise [store] max_size", path).RetryIn(storeRetry)
+	case errors.Is(err, errClockJumped):
+		return protocol.NewError(protocol.ClockJumped, "the clock was set while signetd ran, and in this mode no act accepts that: see that the time is right, then reboot")
+	}
+	return s.stagedError(err)
+}
+
+// reanchor tells the token of the log key where the log goes on from. If it
+// cannot be told, the anchor is moved when the store is next held to it.
+func (s *Server) reanchor(ctx context.Context, a *appliance) {
 	if a.genesis.LogKey == nil || s.logToken == "" {
 		return
 	}
-	if err := s.tokens.writeAnchor(s.calls, s.logToken, a.anchor()); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, anchorTimeout)
+	defer cancel()
+	if err := s.tokens.writeAnchor(ctx, s.logToken, a.anchor()); err != nil {
 		s.warn("log.token", "the anchor on the token could not be moved: "+err.Error())
 		return
 	}
@@ -226,40 +199,67 @@ func (s *Server) reanchor(a *appliance) {
 
 func renameNew(from, to string) error {
 	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil {
-		return fmt.Errorf("naming the store: %w", err)
+		return fmt.Errorf("naming the store %s: %w", to, err)
 	}
 	return syncDirectory(filepath.Dir(to))
 }
 
+// finishRestore names the store in which a restore was recorded that did not
+// come to its end: the act took effect when it was durable, whether or not
+// anybody had the answer. It tells whether there is a store to open now, which
+// is held to marker and anchor as any other.
+func (s *Server) finishRestore() bool {
+	recorded, err := s.isRestoreRecorded()
+	if err == nil && recorded {
+		err = renameNew(s.stagedPath(), s.storePath())
+	}
+	if err != nil {
+		s.journal.Send(systemd.StoreFault, "a backup was handed in, and cannot be read", systemd.Cause(err))
+	}
+	return err == nil && recorded
+}
+
+func (s *Server) isRestoreRecorded() (bool, error) {
+	if _, err := os.Lstat(s.stagedPath()); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	st, err := store.Open(s.stagedPath(), store.Options{Now: s.clock.recording})
+	if err != nil {
+		return false, err
+	}
+	last, _, err := st.Event(st.Position().Size - 1)
+	return err == nil && isApplied(last, authority.Restore), errors.Join(err, st.Close())
+}
+
 // recoveryContext names the log of the store that an act in mode recovery is
-// about: the backup that was handed in, or the store that is there.
+// about: the store that is there, or the backup that was handed in.
 func (s *Server) recoveryContext(out admin.ActContext) (any, *protocol.Error) {
 	s.initialising.Lock()
 	defer s.initialising.Unlock()
 	cond := s.condition()
-	st, err := s.staged()
-	out.Staged = st != nil
-	if err == nil && st == nil && cond.mode == InRecovery {
-		st, err = store.Open(s.storePath(), store.Options{Now: s.clock.recording, MaxSize: s.maxSize})
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
+	path := s.storePath()
+	if s.mayRestore() == nil {
+		path, out.Staged = s.stagedPath(), true
 	}
+	st, err := store.Open(path, store.Options{Now: s.clock.recording})
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && cond.mode == Uninitialised:
+		out.Staged = false
+		return out, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, cond.refusal()
 	case err != nil:
 		return nil, protocol.NewError(protocol.Recovery, "%s; %s", err.Error(), cond.mend)
-	case st == nil && cond.mode == InRecovery:
-		return nil, cond.refusal()
-	case st == nil:
-		return out, nil
 	}
 	at := st.Position()
 	out.Appliance, out.LogSize, out.LogRoot = st.Appliance(), at.Size, hex.EncodeToString(at.Root[:])
 	if genesis, err := authority.ParseGenesis(st.Genesis()); err == nil {
 		out.Authority = string(genesis.Authority)
 	}
-	if err := st.Close(); err != nil {
-		return nil, protocol.NewError(protocol.Recovery, "%s", err.Error())
+	known, err := s.epochKnown(out.Appliance)
+	out.Epoch = max(at.Epoch, known) + 1
+	if err := errors.Join(err, st.Close()); err != nil {
+		return nil, s.stagedError(err)
 	}
 	return out, nil
 }

@@ -283,6 +283,24 @@ func TestUnprovenRecordDoesNotShieldTheOthers(t *testing.T) {
 	}
 }
 
+// Root who puts another list in the place of the newest has no appliance any
+// more: what it relied on is gone.
+func TestListThatWasPutInPlaceOfAnotherIsFoundOut(t *testing.T) {
+	r, _ := certifiedRig(t, "sm2")
+	old, newer := r.list(ca.List{}), r.list(ca.List{})
+	for len(old) != len(newer) { // a signature has a byte more or less
+		newer = r.list(ca.List{})
+	}
+	r.mustList(newer)
+	r.stop()
+	r.replaceBytes(newer, old)
+	r.start()
+	r.waitMode(InRecovery)
+	if why := r.server.condition().reason; !strings.Contains(why, "its hash is not the one that the act names") {
+		t.Errorf("recovery because %q", why)
+	}
+}
+
 // editRevision changes the revision that the record of an entry has, in the file
 // of the store.
 func (r *rig) editRevision(entry, from, to string) {

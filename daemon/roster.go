@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -102,14 +103,35 @@ func (r *roster) replay(st *store.Store, e *audit.Event) error {
 		return err
 	}
 	if a.Act.Kind != authority.OfficerChange {
-		r.epoch++
-		return nil
+		return r.goOn(st, e, a)
 	}
 	next, staff, err := r.change(a.Content, a.Proof)
 	if err != nil {
 		return err
 	}
 	r.enter(next, staff, e.Seq)
+	return nil
+}
+
+// goOn takes an act that put an older log in force. It is worth something only
+// where it was signed for: behind that very log, and in an epoch above it.
+func (r *roster) goOn(st *store.Store, e *audit.Event, a applied) error {
+	named, err := readPutBack(a.Act.Kind, a.Content)
+	if err != nil {
+		return err
+	}
+	if named.Size != e.Seq || named.Epoch != e.Epoch || named.Epoch <= r.epoch {
+		return fmt.Errorf("%w: it is for a log of %d events to go on in epoch %d, not for one of %d to go on from epoch %d in epoch %d",
+			register.ErrUnproven, named.Size, named.Epoch, e.Seq, r.epoch, e.Epoch)
+	}
+	root, err := st.RootAt(named.Size)
+	if err != nil {
+		return err
+	}
+	if hex.EncodeToString(root[:]) != named.Root {
+		return fmt.Errorf("%w: it is for a log with another root", register.ErrUnproven)
+	}
+	r.epoch = named.Epoch
 	return nil
 }
 

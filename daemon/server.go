@@ -99,6 +99,7 @@ type Server struct {
 	conns    map[*conn]struct{}
 	perUID   map[uint32]*load
 
+	uploading    sync.Mutex // held while a backup is handed in
 	telling      sync.Mutex // held while tokens are looked at and the mode is set by them
 	initialising sync.Mutex // held by the act that makes or re-opens the store
 	serving      sync.WaitGroup
@@ -231,6 +232,7 @@ func (s *Server) sayMode(was, now condition) {
 // adopt makes an open appliance the one that serves.
 func (s *Server) adopt(a *appliance) {
 	s.writeMarker(a)
+	s.dropStaged() // there is a store now
 	s.mu.Lock()
 	s.open = a
 	s.mu.Unlock()

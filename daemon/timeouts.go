@@ -11,6 +11,7 @@ type timeouts struct {
 	webHeader time.Duration // a person may take over the head of a request
 	webBody   time.Duration // over all of it
 	webWrite  time.Duration // and over reading what is written at once
+	upload    time.Duration // a backup that is handed in may stand still
 }
 
 func (t timeouts) orUsual() timeouts {
@@ -20,5 +21,6 @@ func (t timeouts) orUsual() timeouts {
 	return timeouts{
 		frame: 5 * time.Second, write: 5 * time.Second,
 		webHeader: 5 * time.Second, webBody: 10 * time.Second, webWrite: 10 * time.Second,
+		upload: time.Minute,
 	}
 }

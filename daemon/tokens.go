@@ -18,6 +18,8 @@ type tokens struct {
 	byName  map[string]*token
 	journal *systemd.Journal
 
+	anchors sync.Mutex // held while an anchor is read or replaced: in between there are two, or half of one
+
 	mu    sync.Mutex
 	state map[string]hsm.State // as last told to the journal
 }

@@ -32,4 +32,5 @@
 //	630ea1ff345f43c6b5e3232639dd4021 critical record-unproven
 //	0108f5996b8e49c39a884e678f781da6 critical selftest-failed
 //	a86652a3454549e981a10c1ec1b38d9e error    cert-revoked
+//	da0a22db1d5a459882f46c94c03bf881 warning  backup-cut
 package systemd

@@ -37,6 +37,7 @@ const (
 	RecordUnproven // Entry, Cause, Mend
 	SelfTestFailed // Target, Cause
 	CertRevoked    // Entry, Cause
+	BackupCut      // UID, Cause
 
 	endOfMessages
 )
@@ -70,6 +71,7 @@ var records = [endOfMessages]record{
 	RecordUnproven: {"630ea1ff345f43c6b5e3232639dd4021", "record-unproven", Critical},
 	SelfTestFailed: {"0108f5996b8e49c39a884e678f781da6", "selftest-failed", Critical},
 	CertRevoked:    {"a86652a3454549e981a10c1ec1b38d9e", "cert-revoked", Error},
+	BackupCut:      {"da0a22db1d5a459882f46c94c03bf881", "backup-cut", Warning},
 }
 
 // Messages lists every message in the order of its number.

@@ -114,3 +114,14 @@ func signetctl(ts *testscript.TestScript, who string, args ...string) []byte {
 	}
 	return said.out
 }
+
+// scriptEnv is what of a script's environment its programs see.
+func scriptEnv(ts *testscript.TestScript) []string {
+	env := []string{"TZ=UTC"}
+	for _, name := range []string{"LANG", "LC_ALL", "SSH_AUTH_SOCK", "SSH_SK_PROVIDER", "TOKEN_FLAGS"} {
+		if value := ts.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
 
 	"signet/protocol/admin"
 	"signet/testsoftHSM/stage"
@@ -56,8 +54,8 @@ func appoint(ts *testscript.TestScript, args []string) error {
 
 // signed OFFICER[+OFFICER...] STATUS VERB ARGS... has the first officer make
 // and sign the act of a verb of signetctl, and each of the others sign it as
-// it waits. The last one is held to STATUS; those before him must hear that
-// more signatures are needed.
+// he is advised to. The last one is held to STATUS; those before him must hear
+// that more signatures are needed.
 func signed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: signed OFFICER[+OFFICER...] STATUS VERB ARGS...")
@@ -85,8 +83,8 @@ func signed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// ordain SCRIPT-WIDE: everybody named in the ceremony signs it, as files that
-// go from hand to hand.
+// ordain starts the daemon and has everybody named in the ceremony sign it: the
+// appliance begins.
 func ordain(ts *testscript.TestScript, _ []string) error {
 	p := playOf(ts)
 	if err := p.up("uninitialised"); err != nil {
@@ -151,56 +149,4 @@ func content(ts *testscript.TestScript, args []string) error {
 		return fmt.Errorf("content %s: status %d, %w", args[0], answer.StatusCode, err)
 	}
 	return os.WriteFile(ts.MkAbs(args[1]), []byte(got.Content), 0o644)
-}
-
-// authenticator builds the FIDO2 token in software of signetctl's tests and
-// has OpenSSH use it for all that follows. TOKEN_FLAGS=0 is a signature that
-// nobody touched it for.
-func authenticator(ts *testscript.TestScript, _ []string) error {
-	library := playOf(ts).path("token.so")
-	cmd := exec.Command("gcc", "-shared", "-fPIC", "-o", library, tokenSource, "-lcrypto")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the token: %w\n%s", err, out)
-	}
-	ts.Setenv("SSH_SK_PROVIDER", library)
-	ts.Setenv("TOKEN_FLAGS", "1")
-	return nil
-}
-
-const tokenSource = "../signetctl/internal/signing/testdata/token.c"
-
-// agent OFFICER FILE... starts the officer's ssh-agent, which holds the keys in
-// the files, for all that follows.
-func agent(ts *testscript.TestScript, args []string) error {
-	p, who := playOf(ts), args[0]
-	r, ok := roleOf(who)
-	if !ok {
-		return fmt.Errorf("%q is not in the cast", who)
-	}
-	socket := p.path(filepath.Join("keys", who, "agent"))
-	// -P: the token's library lies outside of /usr/lib.
-	cmd := p.Command(context.Background(), r.uid, r.groups, "ssh-agent", "-D", "-a", socket, "-P", "/*")
-	cmd.Env = append(cmd.Env, scriptEnv(ts)...)
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	ts.Defer(func() {
-		cmd.Process.Signal(unix.SIGTERM)
-		cmd.Wait()
-	})
-	ts.Setenv("SSH_AUTH_SOCK", socket)
-	until(ts, false, []string{"no identities", who, "ssh-add", "-l"})
-	as(ts, false, append([]string{who, "0", "ssh-add", "-q"}, args[1:]...))
-	return nil
-}
-
-// scriptEnv is what of a script's environment its programs see.
-func scriptEnv(ts *testscript.TestScript) []string {
-	env := []string{"TZ=UTC"}
-	for _, name := range []string{"LANG", "LC_ALL", "SSH_AUTH_SOCK", "SSH_SK_PROVIDER", "TOKEN_FLAGS"} {
-		if value := ts.Getenv(name); value != "" {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
 }

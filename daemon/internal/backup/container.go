@@ -16,7 +16,7 @@ import (
 // Encoder. It sets h's scheme, which is the recipients'. A backup that is not
 // closed, or whose Close fails, is cut off.
 func NewWriter(w io.Writer, h Header, recipients []Recipient) (io.WriteCloser, error) {
-	scheme, err := schemeOf(recipients)
+	scheme, err := SchemeOf(recipients)
 	if err != nil {
 		return nil, fmt.Errorf("making backup: %w", err)
 	}

@@ -105,8 +105,9 @@ func checkCertificate(cert *smx509.Certificate) error {
 	return nil
 }
 
-// schemeOf is the one scheme of all recipients.
-func schemeOf(recipients []Recipient) (string, error) {
+// SchemeOf is the one scheme of all recipients. It refuses those to whom
+// NewWriter would not write: none, of two kinds, or one of them twice.
+func SchemeOf(recipients []Recipient) (string, error) {
 	if len(recipients) == 0 {
 		return "", errors.New("a backup needs a recipient")
 	}
