@@ -308,10 +308,11 @@ type ActResult struct {
 
 // Events answers PathEvents. Lines are the exact leaves of the log.
 type Events struct {
-	Lines []string `json:"lines"`
-	Next  uint64   `json:"next"` // from of the next page
-	Size  uint64   `json:"size"` // of the log
-	Root  string   `json:"root"` // at that size
+	Lines   []string `json:"lines"`
+	Partial bool     `json:"partial"` // a custodian's: events between these are left out
+	Next    uint64   `json:"next"`    // from of the next page
+	Size    uint64   `json:"size"`    // of the log
+	Root    string   `json:"root"`    // at that size
 }
 
 // A Content answers PathContents/{sm3}: what an act binds by its content_sha,

@@ -1,9 +1,10 @@
 // Command demo runs signet's main job on real parts and leaves what a stranger
-// needs to check it in build/demo: a token, keys, a file, signatures, openssl
-// as the judge, a caller that is refused, and the log.
+// needs to check it in build/demo: a token, officers who begin the life of an
+// appliance, keys, a file, signatures, openssl as the judge, a caller that is
+// refused, and the log.
 //
 // It needs root, because it plays several users: the daemon, a caller that the
-// policy names, one that it does not, an administrator and an auditor.
+// policy names, one that it does not, and the officers.
 package main
 
 import (
@@ -38,6 +39,7 @@ type demo struct {
 	out            string
 	document       string // as its base name in out
 	signed, denied int
+	acts           int // that officers signed and the daemon carried out
 }
 
 // A key is an entry of the demo, and how openssl judges its signatures.
@@ -62,7 +64,7 @@ func run(bin, out, document string) (err error) {
 	if err := d.prepare(document); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{d.start, d.makeKeys, d.sign, d.refuse, d.list} {
+	for _, step := range []func(context.Context) error{d.start, d.begin, d.makeKeys, d.sign, d.stop, d.refuse, d.list} {
 		if err := step(context.Background()); err != nil {
 			return errors.Join(err, d.keepLog())
 		}
@@ -90,39 +92,17 @@ func (d *demo) prepare(document string) error {
 
 func (d *demo) start(ctx context.Context) error {
 	say("A SoftHSM2 token with the SM2 shim, and signetd as uid %d", stage.DaemonUID)
+	var entries []string
+	for _, k := range keys {
+		entries = append(entries, k.entry)
+	}
+	if err := d.Appoint(ctx, "mixed", entries...); err != nil {
+		return err
+	}
 	if err := d.Start(ctx); err != nil {
 		return err
 	}
-	if _, err := d.administrator("init", "--crypto", "mixed"); err != nil {
-		return err
-	}
-	if _, err := d.WaitMode(ctx, "serving"); err != nil {
-		return err
-	}
-	_, err := d.administrator("status")
-	return err
-}
-
-// makeKeys makes three entries that the caller may use for contracts.
-func (d *demo) makeKeys(context.Context) error {
-	say("Three keys, each made in the token, with a policy that names uid %d, then activated", stage.CallerUID)
-	for _, k := range keys {
-		policy := fmt.Sprintf("callers = { users = [%d] }\noperations = [\"digest\"]\nalgorithms = [%q]\npurposes = [\"contract\"]\n", stage.CallerUID, k.algorithm)
-		file := k.entry + ".toml"
-		if err := os.WriteFile(filepath.Join(d.Dir, file), []byte(policy), 0o644); err != nil {
-			return err
-		}
-		for _, args := range [][]string{
-			{"key", "create", k.entry, "--token", stage.TokenName, "--type", k.typ},
-			{"policy", "set", k.entry, file},
-			{"key", "activate", k.entry},
-		} {
-			if _, err := d.administrator(args...); err != nil {
-				return err
-			}
-		}
-	}
-	_, err := d.administrator("key", "list")
+	_, err := d.WaitMode(ctx, "uninitialised")
 	return err
 }
 
@@ -194,17 +174,18 @@ judge() {
 // purpose that is not listed.
 func (d *demo) refuse(context.Context) error {
 	say("uid %d is in the group of callers, but in no policy; and the right caller has a purpose that is not listed", stage.OtherUID)
-	for _, try := range []struct {
-		uid     uint32
-		purpose string
-	}{{stage.OtherUID, "contract"}, {stage.CallerUID, "gift"}} {
-		_, err := d.caller(try.uid, "sign", keys[0].entry, "--file", d.document, "--purpose", try.purpose)
-		var status *exec.ExitError
-		if !errors.As(err, &status) || status.ExitCode() != 3 {
-			return fmt.Errorf("uid %d was not refused for good (exit status 3): %w", try.uid, err)
-		}
-		d.denied++
+	return errors.Join(d.isRefused(stage.OtherUID, keys[0].entry, "contract"), d.isRefused(stage.CallerUID, keys[0].entry, "gift"))
+}
+
+// isRefused has somebody try to sign, and holds the answer to a refusal for
+// good, exit status 3.
+func (d *demo) isRefused(uid uint32, entry, purpose string) error {
+	_, err := d.caller(uid, "sign", entry, "--file", d.document, "--purpose", purpose)
+	var status *exec.ExitError
+	if !errors.As(err, &status) || status.ExitCode() != 3 {
+		return fmt.Errorf("uid %d was not refused for good (exit status 3): %w", uid, err)
 	}
+	d.denied++
 	return nil
 }
 
@@ -221,16 +202,15 @@ func (d *demo) list(context.Context) error {
 	if err := d.save("log.jsonl", lines); err != nil {
 		return err
 	}
-	say("Check it yourself: sh %s/verify.sh; the log is %s/log.jsonl", d.out, d.out)
-	fmt.Printf("demo: ok entries=%d signed=%d refused=%d events=%d\n", len(keys), d.signed, d.denied, bytes.Count(lines, []byte("\n")))
+	if err := d.save("RESULTS.md", []byte(results(d.document))); err != nil {
+		return err
+	}
+	say("Check it yourself: sh %s/verify.sh; what lies there: %s/RESULTS.md", d.out, d.out)
+	fmt.Printf("demo: ok entries=%d acts=%d signed=%d refused=%d events=%d\n", len(keys), d.acts, d.signed, d.denied, bytes.Count(lines, []byte("\n")))
 	return nil
 }
 
 func say(format string, args ...any) { fmt.Printf("\n== "+format+"\n", args...) }
-
-func (d *demo) administrator(args ...string) ([]byte, error) {
-	return d.aloud(stage.AdminUID, stage.AdminGID, args...)
-}
 
 func (d *demo) auditor(args ...string) ([]byte, error) {
 	return d.aloud(stage.AuditUID, stage.AuditGID, args...)

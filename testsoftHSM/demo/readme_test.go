@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,8 @@ func TestEveryFencedCommandOfTheReadmeRuns(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(s.Dir, b.head), []byte(b.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
+		case b.language == "text":
+			checkQuoted(t, b)
 		case b.language == "go":
 			runProgram(t, s, b.text)
 		default:
@@ -69,16 +72,25 @@ func TestEveryFencedCommandOfTheReadmeRuns(t *testing.T) {
 // comment is one in a shell block, a TOML block or the Go program.
 var comment = regexp.MustCompile(`(?m)[ \t]*(?:^#|\s#|//).*$`)
 
+// inBothLanguages are the texts whose commands run, without the end of their
+// names, which says the language.
+var inBothLanguages = []string{"README", guides + "officers", guides + "auditors"}
+
 // What runs in one language is what is typed in the other: the same blocks,
 // for the same people, but for what comments say.
-func TestBothReadmesHaveTheSameFencedBlocks(t *testing.T) {
-	english, chinese := readme(t, "README.md"), readme(t, "README.zh-CN.md")
+func TestBothLanguagesHaveTheSameFencedBlocks(t *testing.T) {
+	for _, name := range inBothLanguages {
+		t.Run(filepath.Base(name), func(t *testing.T) { sameBlocks(t, readme(t, name+".md"), readme(t, name+".zh-CN.md")) })
+	}
+}
+
+func sameBlocks(t *testing.T, english, chinese []block) {
 	for i := range max(len(english), len(chinese)) {
 		if i >= len(english) || i >= len(chinese) {
-			t.Fatalf("README.md has %d blocks, README.zh-CN.md %d", len(english), len(chinese))
+			t.Fatalf("there are %d blocks in English, %d in Chinese", len(english), len(chinese))
 		}
 		en, zh := english[i], chinese[i]
-		if en.language != zh.language || en.head != zh.head {
+		if en.language != zh.language || en.language != "text" && en.head != zh.head {
 			t.Errorf("block %d is %s %q in English, %s %q in Chinese", i, en.language, en.head, zh.language, zh.head)
 		}
 		if a, b := comment.ReplaceAllString(en.text, ""), comment.ReplaceAllString(zh.text, ""); a != b {
@@ -89,18 +101,39 @@ func TestBothReadmesHaveTheSameFencedBlocks(t *testing.T) {
 
 // Both have the same sections, so that a reader of one finds his way in the
 // other.
-func TestBothReadmesHaveTheSameSections(t *testing.T) {
-	heading := regexp.MustCompile(`(?m)^#+ `)
-	var marks [2]string
-	for i, name := range []string{"README.md", "README.zh-CN.md"} {
-		text, err := os.ReadFile("../../" + name)
-		if err != nil {
-			t.Fatal(err)
+func TestBothLanguagesHaveTheSameSections(t *testing.T) {
+	for _, name := range inBothLanguages {
+		if english, chinese := headings(t, name+".md"), headings(t, name+".zh-CN.md"); english != chinese {
+			t.Errorf("%s: the levels of headings are %q in English, %q in Chinese", name, english, chinese)
 		}
-		marks[i] = strings.Join(heading.FindAllString(fence.ReplaceAllString(string(text), ""), -1), "")
 	}
-	if marks[0] != marks[1] {
-		t.Errorf("the levels of headings are %q in English, %q in Chinese", marks[0], marks[1])
+}
+
+var heading = regexp.MustCompile(`(?m)^#+ `)
+
+func headings(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(heading.FindAllString(fence.ReplaceAllString(string(text), ""), -1), "")
+}
+
+// checkQuoted holds lines that are shown and not run to the officers' guide,
+// whose commands all run.
+func checkQuoted(t *testing.T, b block) {
+	t.Helper()
+	var runs []string
+	for _, guide := range readme(t, guides+"officers.md") {
+		if guide.language == "sh" {
+			runs = append(runs, strings.Split(comment.ReplaceAllString(guide.text, ""), "\n")...)
+		}
+	}
+	for line := range strings.Lines(b.text) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(runs, line) {
+			t.Errorf("%q does not run in the officers' guide", line)
+		}
 	}
 }
 

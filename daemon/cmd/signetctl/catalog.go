@@ -386,7 +386,7 @@ var (
 	msgOutcomeUnknown = text{"the connection ended before the answer came: whether the act took effect is not known", "连接在应答到达之前中断：管理指令是否生效未知"}
 
 	msgDone             = text{"%s: done, event %d", "%s：已执行，审计记录 %d"}
-	msgDoneUnsigned     = text{"%s: done, event %d (unsigned: authority development)", "%s：已执行，审计记录 %d（未签名：authority development）"}
+	msgDoneUnsigned     = text{"%s: done, event %d (unsigned)", "%s：已执行，审计记录 %d（未签名）"}
 	msgInitialised      = text{"appliance %s begins; mode is %s", "设备 %s 已初始化；运行模式 %s"}
 	msgGenesis          = text{"authority %s, crypto %s, deployment %s", "授权方式 %s，密码算法 %s，部署方式 %s"}
 	msgLogAt            = text{"%d events, root %s", "%d 条审计记录，根 %s"}
@@ -456,6 +456,8 @@ var (
 	msgBadSeq      = text{"%q is no event: want its number", "%q 不是审计记录序号：应为数字"}
 	msgLimit       = text{"--limit is %d: want 0 (all) or more", "--limit 为 %d：应为 0（全部）或更大"}
 	msgBadLog      = text{"signetd gave something that is not event %d of a log", "signetd 给出的不是日志的第 %d 条审计记录"}
+	msgLogPartial  = text{"only the events of what you keep are shown", "仅显示您所保管条目的审计记录"}
+	msgEventHidden = text{"event %d is not about what you keep", "第 %d 条审计记录不涉及您所保管的条目"}
 	msgLogCut      = text{"the log could not be read to its end: %s", "未能读完日志：%s"}
 
 	msgContent          = text{"content of the act, whose SM3 is the content_sha of the act:", "管理指令内容（SM3 与指令中的 content_sha 一致）："}
@@ -667,7 +669,7 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.Recovery:      {text{"nothing is signed: the store needs recovery", "已停止签名：存储需要恢复"}, hintMode},
 	protocol.Uninitialised: {text{"this appliance is not initialised", "本设备尚未初始化"}, text{"signetctl init --crypto gm", "signetctl init --crypto gm"}},
 
-	protocol.RoleRefused:       {text{"this account may not do that", "本账户无权执行此操作"}, text{"id, and run this as an account of the socket's group", "用 id 查看所属组，改用该套接字用户组中的账户执行"}},
+	protocol.RoleRefused:       {text{"this account or role may not do that", "该账户或角色无权执行此操作"}, text{"signetctl officer list (who signs), or id (the groups of this account)", "signetctl officer list（谁可签名），或 id（本账户所属组）"}},
 	protocol.TooFew:            {text{"more officers have to sign", "还需更多管理人员签名"}, hintActSign},
 	protocol.DuplicateSigner:   {text{"one person signed twice", "同一人签名两次"}, hintOfficerList},
 	protocol.ActExpired:        {text{"the act has expired", "管理指令已过期"}, hintAnew},

@@ -278,6 +278,7 @@ var (
 	msgBadChange       = text{"%s is no change of officers; nothing was sent", "%s 不是合法的管理人员变更文件；未发送任何内容"}
 	msgBadCeremony     = text{"%s is no ceremony; nothing was sent", "%s 不是合法的初始化文件；未发送任何内容"}
 	msgCeremonyOrFlags = text{"a ceremony's FILE says all: leave --crypto, --deployment and --authority out", "初始化文件 FILE 已包含全部选项：请去掉 --crypto、--deployment、--authority"}
+	msgFindingRefused  = text{"%s: refused", "%s：不予接受"}
 	msgInitRefused     = text{"init would be refused: %d of the lines above say why", "初始化会被拒绝：原因见上面的 %d 行"}
 	msgLogKey          = text{"%s, label %s, in token %s", "%s，标签 %s，令牌 %s"}
 	msgProduct         = text{"%s, certificate %s, serial %s", "%s，证书编号 %s，序列号 %s"}

@@ -27,11 +27,13 @@ func (p *program) logShow() *cobra.Command {
 		switch {
 		case err != nil:
 			return err
+		case len(answer.Lines) == 0 && answer.Partial && seq < answer.Size:
+			return &fault{status: exitNotFound, what: msgEventHidden, args: []any{seq}, next: hintLog}
 		case len(answer.Lines) == 0:
 			return &fault{status: exitNotFound, what: msgNoSuchEvent, args: []any{seq, answer.Size}, next: hintLog}
 		}
-		line, ok := parseLine(answer.Lines[0], seq)
-		if !ok {
+		line, ok := parseLine(answer.Lines[0])
+		if !ok || line.event.Seq != seq {
 			return badLog(seq)
 		}
 		if p.json {

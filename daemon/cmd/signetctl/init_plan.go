@@ -86,11 +86,11 @@ func (p *program) planInit(ctx context.Context, g authority.Genesis) error {
 func (p *program) findings(all []initFinding) error {
 	var list screen.List
 	for _, f := range all {
-		tone := screen.Good
+		cell := screen.Cell{Text: f.Found, Tone: screen.Good}
 		if f.Refused {
-			tone = screen.Bad
+			cell = screen.Cell{Text: p.tr(msgFindingRefused, f.Found), Tone: screen.Bad}
 		}
-		list.Add("  "+f.What, screen.Cell{Text: f.Found, Tone: tone})
+		list.Add("  "+f.What, cell)
 	}
 	return list.Write(p.out, p.outPaint)
 }

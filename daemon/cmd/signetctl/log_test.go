@@ -8,6 +8,7 @@ import (
 
 	"signet/daemon/cmd/signetctl/internal/screen"
 	"signet/daemon/internal/audit"
+	"signet/protocol/admin"
 )
 
 // withLog gives the appliance n events; every third is of entry "a", every
@@ -144,9 +145,36 @@ func TestEventIsShownWithEveryField(t *testing.T) {
 	a.ctl("", "log", "show", "1").want(t, exitNotFound, "the log has 1")
 }
 
+// A page is taken whole and in order; gaps are taken where the daemon says that
+// it shows a part, and there it may leave out even all of a page.
+func TestPagesAreTakenWithGapsOnlyIfTheLogIsShownInPart(t *testing.T) {
+	for name, x := range map[string]struct {
+		lines   []string
+		partial bool
+		next    uint64 // as the daemon says
+		want    uint64 // 0: refused
+	}{
+		"whole":               {[]string{`{"seq":5}`, `{"seq":6}`}, false, 7, 7},
+		"gap in a whole log":  {[]string{`{"seq":5}`, `{"seq":7}`}, false, 8, 0},
+		"nothing":             {nil, false, 9, 0},
+		"part":                {[]string{`{"seq":6}`, `{"seq":9}`}, true, 12, 12},
+		"nothing of a part":   {nil, true, 12, 12},
+		"part that stands":    {nil, true, 5, 0},
+		"part out of order":   {[]string{`{"seq":9}`, `{"seq":6}`}, true, 12, 0},
+		"the same twice":      {[]string{`{"seq":6}`, `{"seq":6}`}, true, 12, 0},
+		"before what is read": {[]string{`{"seq":4}`}, true, 12, 0},
+		"no event":            {[]string{`no`}, true, 12, 0},
+	} {
+		_, next, ok := take(nil, admin.Events{Lines: x.lines, Partial: x.partial, Next: x.next}, 5)
+		if ok != (x.want != 0) || ok && next != x.want {
+			t.Errorf("%s: next %d, %v, want %d", name, next, ok, x.want)
+		}
+	}
+}
+
 func FuzzParseLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
-		line, ok := parseLine(raw, 0)
+		line, ok := parseLine(raw)
 		if !ok {
 			return
 		}

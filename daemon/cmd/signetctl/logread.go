@@ -29,6 +29,7 @@ type logReader struct {
 	client  *admin.Client
 	size    uint64 // of the log when the reading began
 	begun   bool
+	partial bool // the daemon leaves out what this account may not see
 }
 
 // readLog gives the selected events to each, in the log's order. What is
@@ -39,6 +40,9 @@ func (p *program) readLog(ctx context.Context, s selection, each func(logLine) e
 		err := r.read(ctx, s, each)
 		if r.begun && errors.Is(err, admin.ErrUnreachable) {
 			err = &fault{status: exitUnreachable, what: msgLogCut, args: []any{err}, next: hintService} // final: to begin again would repeat lines
+		}
+		if err == nil && r.partial && !p.json {
+			err = p.aside().say(msgLogPartial)
 		}
 		return struct{}{}, err
 	})
@@ -114,18 +118,30 @@ func (r *logReader) window(ctx context.Context, from, to uint64) ([]logLine, err
 		if err != nil {
 			return nil, err
 		}
-		if len(answer.Lines) == 0 || uint64(len(answer.Lines)) > to-from {
+		next, ok := from, false
+		if lines, next, ok = take(lines, answer, from); !ok || next > to {
 			return nil, badLog(from)
 		}
-		for _, raw := range answer.Lines {
-			line, ok := parseLine(raw, from)
-			if !ok {
-				return nil, badLog(from)
-			}
-			lines, from = append(lines, line), from+1
-		}
+		r.partial, from = r.partial || answer.Partial, next
 	}
 	return lines, nil
+}
+
+// take adds a page to lines and returns where the next one begins: each event
+// follows the one before, or, where only a part is shown, comes after it.
+func take(lines []logLine, answer admin.Events, from uint64) (taken []logLine, next uint64, ok bool) {
+	next = from
+	for _, raw := range answer.Lines {
+		line, ok := parseLine(raw)
+		if !ok || line.event.Seq < next || line.event.Seq > next && !answer.Partial {
+			return nil, 0, false
+		}
+		lines, next = append(lines, line), line.event.Seq+1
+	}
+	if answer.Partial {
+		next = max(next, answer.Next)
+	}
+	return lines, next, next > from
 }
 
 func (r *logReader) fetch(ctx context.Context, from uint64, limit int) (admin.Events, error) {
@@ -136,12 +152,12 @@ func (r *logReader) fetch(ctx context.Context, from uint64, limit int) (admin.Ev
 
 // parseLine takes an event for what this program knows of it: a newer daemon
 // may say more. A line end inside would make two events of one.
-func parseLine(raw string, seq uint64) (logLine, bool) {
+func parseLine(raw string) (logLine, bool) {
 	line := logLine{raw: raw}
 	if strings.ContainsAny(raw, "\r\n") || json.Unmarshal([]byte(raw), &line.event) != nil {
 		return logLine{}, false
 	}
-	return line, line.event.Seq == seq
+	return line, true
 }
 
 func badLog(seq uint64) error {

@@ -35,33 +35,29 @@ func (p *program) officerList() *cobra.Command {
 func (p *program) officerTable(answer admin.Officers) error {
 	t := screen.Table{Columns: []screen.Column{
 		{Heading: p.tr(headOfficer), Whole: true}, {Heading: p.tr(headName)}, {Heading: p.tr(headRole), Whole: true},
-		{Heading: p.tr(headUID), Whole: true}, {Heading: p.tr(labelOfficerKey)}, {Heading: p.tr(headKeeps)},
+		{Heading: p.tr(headUID), Whole: true}, {Heading: p.tr(headKeeps)},
 	}}
+	// Fingerprints are compared with the persons: they need a line of their own
+	// to be whole.
+	keys := screen.Table{Columns: []screen.Column{{Heading: p.tr(headOfficer), Whole: true}, {Heading: p.tr(labelOfficerKey)}}}
 	for _, o := range answer.Officers {
 		kept := o.Entries
 		if o.Owner != "" {
 			kept = append(slices.Clone(kept), p.tr(msgAllOf, o.Owner))
 		}
-		for i, k := range orOne(o.Keys) {
-			row := []screen.Cell{{}, {}, {}, {}, {Text: k}, {}}
-			if i == 0 {
-				row = []screen.Cell{{Text: o.ID}, {Text: o.Name}, p.word(o.Role), {Text: uidText(o.UID)}, {Text: k}, {Text: strings.Join(kept, ", ")}}
-			}
-			t.Row(row...)
+		t.Row(screen.Cell{Text: o.ID}, screen.Cell{Text: o.Name}, p.word(o.Role), screen.Cell{Text: uidText(o.UID)}, screen.Cell{Text: strings.Join(kept, ", ")})
+		for _, k := range o.Keys {
+			keys.Row(screen.Cell{Text: o.ID}, screen.Cell{Text: k})
 		}
 	}
 	if err := t.Write(p.out, p.outPaint); err != nil {
 		return err
 	}
-	return p.say(msgThresholdsAre, thresholdsText(p, answer.Thresholds))
-}
-
-// orOne gives an officer without keys a row all the same.
-func orOne(keys []string) []string {
-	if len(keys) == 0 {
-		return []string{""}
+	p.blank()
+	if err := keys.Write(p.out, p.outPaint); err != nil {
+		return err
 	}
-	return keys
+	return p.say(msgThresholdsAre, thresholdsText(p, answer.Thresholds))
 }
 
 func uidText(uid *uint32) string {
