@@ -9,6 +9,7 @@ import (
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/store/storetest"
 	"signet/protocol"
+	"signet/protocol/canonical"
 )
 
 // replaced is the officers without one of them, and another in his place.
@@ -147,5 +148,20 @@ func TestOfficerWhoseCertificateExpiredSignsNoMore(t *testing.T) {
 	r.waitMode(Serving)
 	if got := r.waitProven(); got != 1 {
 		t.Errorf("%d records are proven, want 1; warnings %q", got, r.status().Warnings)
+	}
+}
+
+// The acts are read for their nonces at each start, without the rest of them.
+// No text of an act can stand for its nonce.
+func TestNonceOfAnActIsThatWhichItWasAppliedUnder(t *testing.T) {
+	r := newOfficers(t)
+	r.start()
+	for _, target := range []string{"", "contract", `,"nonce":"00000000000000000000000000000000"`, `"`, `\`} {
+		req := r.administrator().act(authority.TokenReload, target, authority.Nothing{})
+		act := authority.Act{}
+		mustDo(t, canonical.Unmarshal([]byte(req.Act), &act))
+		if got := authority.NonceOf(req.Act); got != act.Nonce {
+			t.Errorf("target %q: nonce %q, want %q", target, got, act.Nonce)
+		}
 	}
 }

@@ -88,6 +88,23 @@ func (p *proposals) list() []*proposal {
 	return all
 }
 
+// dropStrangers takes away the signatures of who is no officer any more: with
+// one of them an act that waits would be refused for ever.
+func (p *proposals) dropStrangers(roll authority.Roll) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for nonce, w := range p.byNonce {
+		w.sub.signatures = slices.DeleteFunc(slices.Clone(w.sub.signatures), func(s authority.Signature) bool { return !roll.Knows(s) })
+		w.sub.signers = slices.DeleteFunc(slices.Clone(w.sub.signers), func(s authority.Signer) bool {
+			o, ok := roll.Find(s.ID)
+			return !ok || o.Role != s.Role
+		})
+		if len(w.sub.signatures) == 0 {
+			delete(p.byNonce, nonce)
+		}
+	}
+}
+
 // dropExpired forgets what can no longer be carried out.
 func (p *proposals) dropExpired(now time.Time) {
 	p.mu.Lock()

@@ -112,3 +112,24 @@ func TestWhatWaitsIsBoundedAndExpires(t *testing.T) {
 		t.Errorf("one that has expired: %d %s", status, body)
 	}
 }
+
+// An act that waits with the signature of somebody who is no officer any more
+// goes on with those of the others.
+func TestWaitingActLosesTheSignatureOfWhoLeft(t *testing.T) {
+	r := startedOfficers(t)
+	r.activeEntry("kept", "EC-P256")
+	r.people["suki"] = newSignatory(t, "suki", authority.SecurityOfficer, 1)
+	waiting := r.signed(authority.EntryCancel, "kept", authority.Cancel{Basis: "x"}, "sun")
+	if _, code := r.administrator().submit(waiting); code != protocol.TooFew {
+		t.Fatalf("one signature: %v, want too_few", code)
+	}
+	r.must(authority.OfficerChange, "", authority.ChangeOfficers{Set: []authority.Officer{r.people["suki"].Officer}, Remove: []string{"sun"}}, "sara", "sven", "adam")
+	waiting.Signatures = []admin.Signature{r.people["sara"].sign(t, waiting.Act, 0)}
+	if _, code := r.administrator().submit(waiting); code != protocol.TooFew {
+		t.Fatalf("one of the officers who stayed: %v, want too_few", code)
+	}
+	waiting.Signatures = []admin.Signature{r.people["suki"].sign(t, waiting.Act, 0)}
+	if _, code := r.administrator().submit(waiting); code != 0 {
+		t.Errorf("with that of the new one: %v", code)
+	}
+}

@@ -14,6 +14,8 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/store"
+	"signet/daemon/internal/store/storetest"
 	"signet/hsm"
 	"signet/protocol"
 	"signet/protocol/admin"
@@ -98,6 +100,7 @@ func TestRestore(t *testing.T) {
 	_ = t.Run("by officers", k.restoredByOfficers) && // each begins with what the one before left
 		t.Run("again, by an act of its own", k.restoredAgain) &&
 		t.Run("finished after a fault", k.restoreIsFinished) &&
+		t.Run("not durable", k.restoreIsNotDurable) &&
 		t.Run("on a new token", k.restoredOnANewToken)
 }
 
@@ -336,6 +339,44 @@ func (k *kept) restoreIsFinished(t *testing.T) {
 	}
 }
 
+// restoreIsNotDurable: a write to what was handed in that may be lost is no
+// fault of the daemon's store. What was handed in goes, and comes again.
+func (k *kept) restoreIsNotDurable(t *testing.T) {
+	k.under(t)
+	var before atomic.Pointer[func()]
+	k.wrap = func(d hsm.Driver) hsm.Driver { return meddler{d, &before} }
+	defer func() { k.wrap = nil }()
+	k.lose()
+	k.waitFor(func() bool { return strings.Contains(k.server.condition().reason, "anchor of an appliance") }, "the token's answer")
+	k.mustUpload(k.body)
+	req := k.putBackAct(authority.Restore, nil, "sara", "sven", "udo")
+	replace := func() { replaceByCopy(t, k.server.stagedPath()) }
+	before.Store(&replace)
+	if code, text := refusalOf(k.administrator(), req); code != protocol.Conflict || !strings.Contains(text, "hand the backup in again") {
+		t.Errorf("%v %s, want a conflict that says what to do", code, text)
+	}
+	k.expectUnmoved("a write that is not durable", InRecovery, map[string]string{})
+	if _, err := os.Stat(k.path("run", poisonName)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("poison mark: %v", err)
+	}
+	k.restore(k.body)
+	k.stop()
+
+	copyFile(t, k.path("state", storeName), k.path("older.db"))
+	k.start()
+	k.waitMode(Serving)
+	k.stop()
+	k.putStore(k.path("older.db"), fileBytes(t, k.path("state", markerName)))
+	k.waitReason(InRecovery, "older than its marker")
+	req = k.putBackAct(authority.StoreAccept, nil, "sara", "sven", "udo")
+	replace = func() { replaceByCopy(t, k.path("state", storeName)) }
+	before.Store(&replace)
+	if _, code := k.administrator().submit(req); code != protocol.Poisoned || k.server.condition().mode != PoisonedMode {
+		t.Errorf("store.accept that is not durable: %v, mode %v, want poisoned", code, k.server.condition().mode)
+	}
+	mustDo(t, os.Remove(k.path("run", poisonName)))
+}
+
 // restoredOnANewToken: a token that answers that it has no anchor is one that
 // holds the log to nothing, and is given one. The keys are where they were.
 func (k *kept) restoredOnANewToken(t *testing.T) {
@@ -487,6 +528,75 @@ func TestOlderStoreIsForOfficersToAccept(t *testing.T) {
 		k.expectUnmoved("with the token out", InRecovery, files)
 		k.token.Control(t)
 	})
+	t.Run("an act is worth nothing where it was not signed for", func(t *testing.T) {
+		k.under(t)
+		k.stop()
+		for name, forge := range map[string]func(*forgery){
+			"later in the log": func(f *forgery) { f.record(&audit.Event{Kind: audit.KindStatus}, nil) },
+			"a later epoch":    func(f *forgery) { f.change.Epoch = 9 },
+			"another history":  func(f *forgery) { f.rewriteUse() },
+		} {
+			f := newForgery(k, accept)
+			forge(f)
+			f.record(f.act, f.change)
+			mustDo(t, f.store.Close())
+			k.clearState()
+			copyFile(t, f.path, k.path("state", storeName))
+			k.start()
+			if cond := k.server.condition(); cond.mode != InRecovery || !strings.Contains(cond.reason, "it is for a log") || !strings.Contains(cond.mend, "signetctl restore") {
+				t.Errorf("%s: mode %v: %s; %s", name, cond.mode, cond.reason, cond.mend)
+			}
+			k.stop()
+		}
+		k.clearState()
+	})
+}
+
+// A forgery is a store into which somebody writes the event of an act that was
+// signed for it, as root can.
+type forgery struct {
+	*kept
+	path   string
+	store  *store.Store
+	act    *audit.Event
+	change *store.Change
+}
+
+func newForgery(k *kept, req admin.ActRequest) *forgery {
+	k.Helper()
+	f := &forgery{kept: k, path: k.path("forged.db")}
+	copyFile(k, k.path("older.db"), f.path)
+	f.store = openClosed(k, f.path)
+	sub, fault := decodeSubmission([]byte(mustJSON(k, req)))
+	if fault != nil {
+		k.Fatal(fault)
+	}
+	content, err := readPutBack(sub.act.Kind, sub.content)
+	mustDo(k, err)
+	expiry, err := sub.act.Expiry()
+	mustDo(k, err)
+	decided := audit.At(k.clock.real())
+	f.act = &audit.Event{
+		Kind: audit.KindAct, Op: string(sub.act.Kind), Decided: &decided, Act: sub.raw, ActSigs: authority.SignatureTexts(sub.signatures), Result: audit.Allowed,
+	}
+	f.change = &store.Change{Nonce: sub.act.Nonce, Expiry: expiry, Blobs: [][]byte{sub.content}, Epoch: content.Epoch}
+	return f
+}
+
+func (f *forgery) record(e *audit.Event, change *store.Change) {
+	f.Helper()
+	mustDo(f, f.store.Record(&store.Commit{Events: []*audit.Event{e}, Change: change}))
+}
+
+// rewriteUse alters a use of before, and all that is hashed over it.
+func (f *forgery) rewriteUse() {
+	f.Helper()
+	mustDo(f, f.store.Close())
+	storetest.Edit(f, f.path, func(file *storetest.File) {
+		file.Replace("ev", storetest.Seq(f.known.Receipt.Event), `"purpose":"contract"`, `"purpose":"xontract"`)
+		file.Rehash()
+	})
+	f.store = openClosed(f, f.path)
 }
 
 // readStored returns the lines of a store that is closed.

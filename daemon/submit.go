@@ -33,6 +33,9 @@ func (s *Server) postAct(v visit) (any, *protocol.Error) {
 	if fault != nil {
 		return nil, fault
 	}
+	if a := s.appliance(); a != nil && sub.act.Kind == authority.OfficerChange {
+		s.proposals.dropStrangers(a.roster.roll())
+	}
 	out := admin.ActResult{
 		Appliance: s.applianceID(), Event: done.event, Kind: string(sub.act.Kind), Target: sub.act.Target,
 		Unsigned: len(sub.signatures) == 0, Mode: s.condition().mode.String(),

@@ -77,7 +77,7 @@ func NewNonce() string {
 func NonceOf(raw string) string {
 	_, rest, _ := strings.Cut(raw, `,"nonce":"`)
 	nonce, _, _ := strings.Cut(rest, `"`)
-	return nonce
+	return strings.Clone(nonce) // whoever keeps it must not keep the act
 }
 
 // Bytes returns the bytes that officers sign.

@@ -119,6 +119,13 @@ func (r Roll) signers(c Case) ([]Signer, error) {
 	return signers, nil
 }
 
+// Knows tells whether a key of an officer made the signature, by what it says
+// of itself.
+func (r Roll) Knows(s Signature) bool {
+	_, _, ok := r.keyOf(s)
+	return ok
+}
+
 func (r Roll) keyOf(s Signature) (Officer, Key, bool) {
 	for _, o := range r.Officers {
 		for _, k := range o.Keys {
