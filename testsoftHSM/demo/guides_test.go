@@ -1,25 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"signet/protocol/algo"
-	"signet/testsoftHSM/ca"
 	"signet/testsoftHSM/need"
 	"signet/testsoftHSM/stage"
 )
@@ -53,91 +42,6 @@ func TestEveryFencedCommandOfTheGuidesRuns(t *testing.T) {
 		if ran < 8 {
 			t.Errorf("%d blocks found in %s: the pattern no longer matches it", ran, name)
 		}
-	}
-}
-
-// A guide is the appliance of the guides, before anybody has begun it.
-type guide struct {
-	*stage.Stage
-	act, request string // what commands have shown: $ACT and $REQUEST
-}
-
-func newGuide(t *testing.T) *guide {
-	t.Helper()
-	bin := t.TempDir()
-	build(t, bin, "signetd", "1")
-	build(t, bin, "signetctl", "0")
-	s, err := stage.New(bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &guide{Stage: s}
-	t.Cleanup(func() { g.strike(t) })
-	g.furnish(t)
-	return g
-}
-
-func (g *guide) path(names ...string) string {
-	return filepath.Join(append([]string{g.Dir}, names...)...)
-}
-
-// furnish makes what the guides begin with: tools, a home for each officer, a
-// desk in which all may write, and a CA.
-func (g *guide) furnish(t *testing.T) {
-	t.Helper()
-	for program, from := range map[string]string{
-		"testca": "signet/testsoftHSM/testca", "ukey": "signet/testsoftHSM/ukey", "age-keygen": "filippo.io/age/cmd/age-keygen",
-	} {
-		g.make(t, "go", "build", "-o", g.path("bin", program), from)
-	}
-	g.make(t, "gcc", "-shared", "-fPIC", "-o", g.path("token.so"), "../../daemon/cmd/signetctl/internal/signing/testdata/token.c", "-lcrypto")
-	for _, id := range []string{"admin", "li", "wang", "zhao", "shen", "zhang", "sun"} {
-		g.make(t, "mkdir", "-p", "-m", "700", g.path("home", id, ".ssh"))
-	}
-	g.make(t, "mkdir", "-m", "777", g.path("desk"))
-	g.giveUKey(t, g.path("home", "wang"))
-	g.ownHomes(t)
-	g.foundCA(t)
-}
-
-// giveUKey makes a UKey: its certificate lies in the home, and the program
-// ukey-sign is what its maker has for it.
-func (g *guide) giveUKey(t *testing.T, home string) {
-	t.Helper()
-	g.make(t, "sh", "-ec", `mkdir -m 700 $0/ukey
-openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:SM2 -out $0/ukey/ukey.key
-openssl req -new -x509 -sm3 -sigopt distid:1234567812345678 -key $0/ukey/ukey.key -subj /CN=wang -days 365 \
-  -addext keyUsage=critical,digitalSignature -out $0/ukey/ukey.pem
-cp $0/ukey/ukey.pem $0/ukey.pem
-printf '#!/bin/sh\nexec ukey %s/ukey\n' $0 > $1
-chmod 755 $1`, home, g.path("bin", "ukey-sign"))
-}
-
-// ownHomes gives each officer what lies in his home: some of it root made for
-// him.
-func (g *guide) ownHomes(t *testing.T) {
-	t.Helper()
-	for _, o := range stage.Officers() {
-		g.make(t, "chown", "-R", fmt.Sprintf("%d:%d", o.UID, o.UID), g.path("home", o.ID))
-	}
-}
-
-func (g *guide) foundCA(t *testing.T) {
-	t.Helper()
-	c, err := ca.New(algo.KeySM2, time.Now().Add(-time.Hour).Truncate(time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := ca.PEM(c.Root.Certificate.Raw)
-	if err := errors.Join(c.Save(g.path("ca")), os.WriteFile(g.path("ca-root.pem"), root, 0o644)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (g *guide) make(t *testing.T, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 }
 
@@ -224,48 +128,6 @@ func (g *guide) run(t *testing.T, b block) {
 	}
 }
 
-// A command is one of a block, and the exit status that the block names.
-type command struct {
-	text   string
-	status int
-}
-
-var (
-	saidStatus = regexp.MustCompile(`\s# status (\d+)`)
-	hereMark   = regexp.MustCompile(`<<'?([A-Z]+)'?`)
-)
-
-// commandsOf takes a shell block apart.
-func commandsOf(text string) []command {
-	var all []command
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")[1:]
-	for len(lines) > 0 {
-		n := lengthOf(lines)
-		c := command{text: strings.Join(lines[:n], "\n")}
-		if m := saidStatus.FindStringSubmatch(c.text); m != nil {
-			c.status, _ = strconv.Atoi(m[1])
-		}
-		if typed := strings.TrimSpace(lines[0]); typed != "" && typed[0] != '#' {
-			all = append(all, c)
-		}
-		lines = lines[n:]
-	}
-	return all
-}
-
-// lengthOf is how many lines the first command takes.
-func lengthOf(lines []string) int {
-	n := 1
-	for strings.HasSuffix(lines[n-1], `\`) {
-		n++
-	}
-	if m := hereMark.FindStringSubmatch(lines[n-1]); m != nil {
-		for n++; lines[n-1] != m[1]; n++ {
-		}
-	}
-	return n
-}
-
 // What a command shows and a later one is given.
 var (
 	advisedAct     = regexp.MustCompile(`signetctl act sign ([0-9a-f]{8}) `)
@@ -278,7 +140,7 @@ func (g *guide) command(t *testing.T, head string, who sitter, c command) {
 	defer cancel()
 	cmd := g.Command(ctx, who.uid, who.groups, "/bin/sh", "-c", g.here(c.text))
 	cmd.Dir = g.path("desk")
-	cmd.Env = append(cmd.Env, "HOME="+who.home, "ACT="+g.act, "REQUEST="+g.request, "NO_COLOR=1", "SSH_SK_PROVIDER="+g.path("token.so"))
+	cmd.Env = append(cmd.Env, "HOME="+who.home, "LANG=C.UTF-8", "ACT="+g.act, "REQUEST="+g.request, "NO_COLOR=1", "SSH_SK_PROVIDER="+g.path("token.so"))
 	said, err := onTerminal(cmd)
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != c.status {
 		t.Fatalf("%s:\n%s\nended with %v, want status %d\n%s", head, c.text, err, c.status, said)
@@ -322,70 +184,4 @@ func (g *guide) strike(t *testing.T) {
 	if err := g.Close(); err != nil {
 		t.Error(err)
 	}
-}
-
-// What somebody at the terminal answers.
-var answers = []struct {
-	question *regexp.Regexp
-	answer   string
-}{
-	{regexp.MustCompile(`\[y/N\] $`), "y\n"},
-	{regexp.MustCompile(`(?i)passphrase[^\n]*: ?$`), "four words of nobody else\n"},
-}
-
-// onTerminal runs a command on a terminal of its own, answers what it asks, and
-// returns all that was shown.
-func onTerminal(cmd *exec.Cmd) (string, error) {
-	master, slave, err := openTerminal()
-	if err != nil {
-		return "", err
-	}
-	defer master.Close()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
-	if err := errors.Join(cmd.Start(), slave.Close()); err != nil {
-		return "", err
-	}
-	var said bytes.Buffer
-	var reading sync.WaitGroup
-	reading.Go(func() { converse(master, &said) })
-	err = cmd.Wait()
-	reading.Wait()
-	return strings.ReplaceAll(said.String(), "\r\n", "\n"), err
-}
-
-// converse reads until nobody holds the other end.
-func converse(master *os.File, said *bytes.Buffer) {
-	b := make([]byte, 4096)
-	answered := 0
-	for {
-		n, err := master.Read(b)
-		said.Write(b[:n])
-		for _, a := range answers {
-			if a.question.Match(said.Bytes()[answered:]) {
-				answered = said.Len()
-				io.WriteString(master, a.answer)
-			}
-		}
-		if err != nil { // EIO
-			return
-		}
-	}
-}
-
-func openTerminal() (master, slave *os.File, err error) {
-	if master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0); err != nil {
-		return nil, nil, err
-	}
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, master.Close())
-	}
-	return master, slave, nil
 }
