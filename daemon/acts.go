@@ -27,6 +27,7 @@ type submission struct {
 	content    []byte
 	signatures []authority.Signature
 	signers    []authority.Signer // found by judge
+	authorised bool               // by these signers
 }
 
 // An outcome is what an act has become.
@@ -218,6 +219,7 @@ func (a *appliance) authorise(sub *submission, at time.Time) error {
 	}
 	var err error
 	sub.signers, err = a.genesis.Authorise(a.roster.roll(), c)
+	sub.authorised = err == nil && len(sub.signers) > 0
 	return err
 }
 
@@ -252,7 +254,10 @@ func (a *appliance) checkPrefix(act authority.Act) error {
 	if size := a.store.Position().Size; act.LogSize == 0 || act.LogSize > size {
 		return fmt.Errorf("%w: log_size %d: the log has %d events", authority.ErrMalformed, act.LogSize, size)
 	}
-	root, err := a.store.RootAt(act.LogSize)
+	if act.LogSize <= a.roster.wentOn {
+		return fmt.Errorf("%w: it was made before event %d put an older log in force: make it anew", authority.ErrOtherAppliance, a.roster.wentOn)
+	}
+	root, err := a.rootAt(act)
 	if err != nil {
 		return err
 	}
@@ -260,6 +265,21 @@ func (a *appliance) checkPrefix(act authority.Act) error {
 		return fmt.Errorf("%w: log_root is not this log's root at %d events", authority.ErrOtherAppliance, act.LogSize)
 	}
 	return nil
+}
+
+// rootAt is the root that the act must name. What takes no signatures must name
+// a log of lately, and hashing the log anew is for one at a time: nobody has
+// the processors taken from those who sign by asking for old roots.
+func (a *appliance) rootAt(act authority.Act) (audit.Hash, error) {
+	if root, ok := a.store.RecentRoot(act.LogSize); ok {
+		return root, nil
+	}
+	if rule, _ := authority.RuleOf(act.Kind); rule.Unsigned {
+		return audit.Hash{}, fmt.Errorf("%w: log_size %d is too old for an act without signatures: make it anew", authority.ErrMalformed, act.LogSize)
+	}
+	a.hashing.Lock()
+	defer a.hashing.Unlock()
+	return a.store.RootAt(act.LogSize)
 }
 
 func (a *appliance) checkNonce(act authority.Act) error {
@@ -438,7 +458,10 @@ func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol
 	e := a.actEvent(sub)
 	rule := ruleAct + "." + string(sub.act.Kind)
 	e.Refuse(answer.Name, rule)
-	if signs > 0 { // signatures of a ceremony are counted in an event of their own
+	if sub.authorised && answer.Retry == protocol.Retry_NEVER {
+		e.Count = signs
+		answer = a.recordSpent(sub, e, answer)
+	} else if signs > 0 { // signatures of a ceremony are counted in an event of their own
 		e.Count = signs
 		answer = a.recordRefusal(e, nil, answer)
 	} else {
@@ -448,7 +471,28 @@ func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol
 	if answer.Event != nil { // none where the store could not take it
 		fields = append(fields, systemd.Event(*answer.Event))
 	}
+	if errors.Is(err, authority.ErrTooFew) && len(sub.signers) > 0 && answer.Event != nil { // the ordinary course of an act of several persons
+		a.journal.Send(systemd.ActWaiting, fmt.Sprintf("act %s on %s waits for more signatures", sub.act.Kind, sub.on()),
+			systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Event(*answer.Event))
+		return answer
+	}
 	a.journal.Send(systemd.ActRefused, fmt.Sprintf("act %s on %s was refused: %s", sub.act.Kind, sub.on(), answer.Name), fields...)
+	return answer
+}
+
+// recordSpent records the refusal of an act that enough officers had signed,
+// and spends it: what was refused for good today must not be carried out by
+// whoever hands it in when things stand otherwise.
+func (a *appliance) recordSpent(sub submission, e *audit.Event, answer *protocol.Error) *protocol.Error {
+	expiry, err := sub.act.Expiry()
+	if err != nil {
+		return a.recordRefusal(e, nil, answer)
+	}
+	c := &store.Commit{Events: []*audit.Event{e}, Change: &store.Change{Nonce: sub.act.Nonce, Expiry: expiry}}
+	if err := a.store.Record(c); err != nil {
+		return storeError(err)
+	}
+	answer.Event = &c.Receipts[0].Event
 	return answer
 }
 

@@ -38,6 +38,7 @@ type appliance struct {
 	journal   *systemd.Journal
 
 	acts    sync.Mutex      // held while an act is judged and recorded: acts follow one another
+	hashing sync.Mutex      // held while the log is hashed anew for an act
 	closing chan struct{}   // closed by close
 	nonces  map[string]bool // of acts being carried out; guarded by acts
 	leaving sync.RWMutex    // held for reading by each write of signatures, see withdraw

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"time"
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
@@ -37,6 +38,9 @@ func readApplied(st *store.Store, e *audit.Event) (applied, error) {
 	if string(act.Kind) != e.Op || (authority.AboutEntry(act.Kind) && act.Target != e.Entry) || e.Decided == nil {
 		return applied{}, fmt.Errorf("the event says %s on %q, its act says %s on %q", e.Op, e.Entry, act.Kind, act.Target)
 	}
+	if err := heldThen(st, e, act); err != nil {
+		return applied{}, err
+	}
 	content, err := st.Blob(act.ContentSHA)
 	if err != nil {
 		return applied{}, err
@@ -55,6 +59,29 @@ func readApplied(st *store.Store, e *audit.Event) (applied, error) {
 	}
 	a.Proof = register.Proof{Act: e.Act, Signatures: a.signatures, Event: e.Seq}
 	return a, nil
+}
+
+// heldThen holds an act in the log to what the daemon judged when it was
+// carried out: it was for this appliance, over a log that was there, and had
+// not expired. Signatures alone would let whoever writes the file use what
+// officers signed for another appliance, or long ago.
+func heldThen(st *store.Store, e *audit.Event, act authority.Act) error {
+	if act.Kind == authority.Init {
+		return nil
+	}
+	expiry, err := act.Expiry()
+	if err != nil {
+		return err
+	}
+	switch at := e.Recorded.Time(); {
+	case act.Appliance != st.Appliance():
+		return fmt.Errorf("%w: it names %.16s…", authority.ErrOtherAppliance, act.Appliance)
+	case act.LogSize == 0 || act.LogSize > e.Seq:
+		return fmt.Errorf("%w: it is for a log of %d events and stands at %d", authority.ErrOtherAppliance, act.LogSize, e.Seq)
+	case at.After(expiry.Add(actTimeout)): // judged when it came, recorded when it was carried out
+		return fmt.Errorf("%w: not_after was %s, it was recorded on %s", authority.ErrExpired, act.NotAfter, at.Format(time.RFC3339))
+	}
+	return nil
 }
 
 func readFacts(st *store.Store, hash string) (register.Facts, error) {

@@ -21,6 +21,7 @@ type roster struct {
 	logKey  *register.Key   // made at init; nil under development
 	spent   map[string]bool // nonces of the acts that may not have expired at start
 	epoch   uint64          // that the acts make at start
+	wentOn  uint64          // event of the last act that put an older log in force
 
 	mu    sync.RWMutex
 	terms []term                  // in the order of events
@@ -62,9 +63,18 @@ func openRoster(st *store.Store, genesis authority.Genesis) (*roster, error) {
 // walk notes every act and returns those that are about more than one entry,
 // newest first.
 func (r *roster) walk(st *store.Store) (special []*audit.Event, err error) {
-	expired := st.Position().Recorded.Add(-authority.Lifetime)
+	at := st.Position()
+	expired := at.Recorded.Add(-authority.Lifetime)
+	seen, after := map[[nonceSize]byte]bool{}, at.Recorded
 	err = st.Acts(func(e *audit.Event) error {
 		kind := authority.Kind(e.Op)
+		if err := onlyOnce(seen, e); err != nil {
+			return err
+		}
+		if e.Recorded.Time().After(after) {
+			return fmt.Errorf("%w: event %d was recorded after the act that follows it", store.ErrDamaged, e.Seq)
+		}
+		after = e.Recorded.Time()
 		if authority.AboutEntry(kind) {
 			r.acts[e.Entry] = append(r.acts[e.Entry], e.Seq)
 		}
@@ -79,6 +89,24 @@ func (r *roster) walk(st *store.Store) (special []*audit.Event, err error) {
 		return nil
 	})
 	return special, err
+}
+
+// nonceSize is the length of a nonce in bytes.
+const nonceSize = 16
+
+// onlyOnce refuses an act that stands in the log twice: whoever can write the
+// file could otherwise have officers' old signatures carried out again.
+func onlyOnce(seen map[[nonceSize]byte]bool, e *audit.Event) error {
+	text, err := hex.DecodeString(authority.NonceOf(e.Act))
+	if err != nil || len(text) != nonceSize {
+		return fmt.Errorf("%w: the act of event %d has no nonce", register.ErrUnproven, e.Seq)
+	}
+	nonce := [nonceSize]byte(text)
+	if seen[nonce] {
+		return fmt.Errorf("%w: the act of event %d was carried out twice", register.ErrUnproven, e.Seq)
+	}
+	seen[nonce] = true
+	return nil
 }
 
 // replay takes one act that is about the officers or a CRL.
@@ -131,7 +159,7 @@ func (r *roster) goOn(st *store.Store, e *audit.Event, a applied) error {
 	if hex.EncodeToString(root[:]) != named.Root {
 		return fmt.Errorf("%w: it is for a log with another root", register.ErrUnproven)
 	}
-	r.epoch = named.Epoch
+	r.epoch, r.wentOn = named.Epoch, e.Seq
 	return nil
 }
 

@@ -33,4 +33,5 @@
 //	0108f5996b8e49c39a884e678f781da6 critical selftest-failed
 //	a86652a3454549e981a10c1ec1b38d9e error    cert-revoked
 //	da0a22db1d5a459882f46c94c03bf881 warning  backup-cut
+//	879bd83b827e4de0b9c9916c36189995 notice   act-waiting
 package systemd

@@ -38,6 +38,7 @@ const (
 	SelfTestFailed // Target, Cause
 	CertRevoked    // Entry, Cause
 	BackupCut      // UID, Cause
+	ActWaiting     // Act, Target, UID, Event
 
 	endOfMessages
 )
@@ -72,6 +73,7 @@ var records = [endOfMessages]record{
 	SelfTestFailed: {"0108f5996b8e49c39a884e678f781da6", "selftest-failed", Critical},
 	CertRevoked:    {"a86652a3454549e981a10c1ec1b38d9e", "cert-revoked", Error},
 	BackupCut:      {"da0a22db1d5a459882f46c94c03bf881", "backup-cut", Warning},
+	ActWaiting:     {"879bd83b827e4de0b9c9916c36189995", "act-waiting", Notice},
 }
 
 // Messages lists every message in the order of its number.

@@ -61,7 +61,9 @@ func (p *program) whoSigns(ctx context.Context, regime authority.Regime, d deed)
 	}
 	roll, err := p.askOfficers(ctx)
 	switch {
-	case errors.Is(err, protocol.RoleRefused): // this account may bring acts and not read who signs them
+	case errors.Is(err, protocol.RoleRefused), errors.Is(err, protocol.Recovery), errors.Is(err, protocol.Poisoned), errors.Is(err, protocol.Uninitialised):
+		// This account may bring acts and not read who signs them, or no store
+		// is open that could say.
 		roll = admin.Officers{}
 	case err != nil:
 		return "", err

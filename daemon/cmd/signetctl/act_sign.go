@@ -156,15 +156,15 @@ const maxLine = 4096
 
 // askPassphrase asks for the passphrase of a file, without showing it.
 func (p *program) askPassphrase(ctx context.Context, file string) ([]byte, error) {
-	if _, err := io.WriteString(p.err, p.tr(msgPassphrase, file)+" "); err != nil {
-		return nil, err
-	}
-	defer p.aside().blank() // the line end that was typed is not echoed
-	restore, err := screen.Conceal(p.in)
+	restore, err := screen.Conceal(p.in) // before the prompt: who sees it types
 	if err != nil {
 		return nil, err
 	}
+	defer p.aside().blank() // the line end that was typed is not echoed
 	defer restore()
+	if _, err := io.WriteString(p.err, p.tr(msgPassphrase, file)+" "); err != nil {
+		return nil, err
+	}
 	defer context.AfterFunc(ctx, restore)() // the signal after the first ends this process as it waits here
 	return readLine(p.in)
 }

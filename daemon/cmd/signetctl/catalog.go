@@ -667,7 +667,7 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.StoreFull:     {text{"the store is full", "存储已满"}, hintStatus},
 	protocol.Poisoned:      {text{"nothing is signed: a sync of the store failed", "已停止签名：存储写入未能落盘"}, hintMode},
 	protocol.Recovery:      {text{"nothing is signed: the store needs recovery", "已停止签名：存储需要恢复"}, hintMode},
-	protocol.Uninitialised: {text{"this appliance is not initialised", "本设备尚未初始化"}, text{"signetctl init --crypto gm", "signetctl init --crypto gm"}},
+	protocol.Uninitialised: {text{"this appliance is not initialised", "本设备尚未初始化"}, text{"signetctl init CEREMONY.toml --plan", "signetctl init CEREMONY.toml --plan"}},
 
 	protocol.RoleRefused:       {text{"this account or role may not do that", "该账户或角色无权执行此操作"}, text{"signetctl officer list (who signs), or id (the groups of this account)", "signetctl officer list（谁可签名），或 id（本账户所属组）"}},
 	protocol.TooFew:            {text{"more officers have to sign", "还需更多管理人员签名"}, hintActSign},

@@ -355,7 +355,7 @@ func TestRefusalSaysCodeRuleTimeAndNextCommand(t *testing.T) {
 	}
 
 	a.fault[admin.PathEntries] = protocol.NewError(protocol.Uninitialised, "no store yet")
-	a.ctl("", "key", "list").want(t, exitRefused, "next: signetctl init --crypto gm")
+	a.ctl("", "key", "list").want(t, exitRefused, "next: signetctl init CEREMONY.toml --plan")
 	a.fault[admin.PathEntries] = protocol.NewError(protocol.Poisoned, "")
 	a.ctl("", "key", "list").want(t, exitRefused, "next: signetctl mode show")
 	a.ctl("", "key", "show", "absent").want(t, exitNotFound, "signetctl key list")

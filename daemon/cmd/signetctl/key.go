@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"signet/daemon/internal/authority"
+	"signet/protocol"
 	"signet/protocol/admin"
 	"signet/protocol/algo"
 )
@@ -129,11 +131,31 @@ func (p *program) keySuspend() *cobra.Command {
 	return cmd
 }
 
+// namedHold has the act name the hold that it lifts where the entry has one
+// only: an act that fits any hold would fit one that comes later.
+func (p *program) namedHold(ctx context.Context, entry string, c *authority.Resume) func(admin.ActContext) (any, error) {
+	return func(admin.ActContext) (any, error) {
+		if c.Hold != 0 {
+			return *c, nil
+		}
+		e, err := p.askEntry(ctx, entry)
+		switch {
+		case errors.Is(err, protocol.RoleRefused) || errors.Is(err, protocol.UnknownEntry):
+			return *c, nil // the daemon judges it
+		case err != nil:
+			return nil, err
+		case len(e.Holds) == 1:
+			c.Hold = e.Holds[0].ID
+		}
+		return *c, nil
+	}
+}
+
 func (p *program) keyResume() *cobra.Command {
 	var content authority.Resume
 	cmd := p.actCommand("resume ENTRY", helpKeyResume, []authority.Kind{authority.EntryResume}, func(ctx context.Context, by *handing, args []string) error {
 		return p.carry(ctx, by, order{
-			kind: authority.EntryResume, target: args[0], content: just(content), effect: effectResume,
+			kind: authority.EntryResume, target: args[0], content: p.namedHold(ctx, args[0], &content), effect: effectResume,
 			before: func(ctx context.Context) error { return p.showNow(ctx, args[0]) },
 			done:   p.andThen(hintShow, args[0]),
 		})

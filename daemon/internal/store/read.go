@@ -122,6 +122,10 @@ func (s *Store) Blob(hash string) (blob []byte, err error) {
 	return blob, err
 }
 
+// RecentRoot returns the root of the log's first size events if the log was as
+// long not long ago.
+func (s *Store) RecentRoot(size uint64) (audit.Hash, bool) { return s.recent.find(size) }
+
 // RootAt returns the root of the log's first size events: from memory if the
 // log was as long not long ago, else it hashes them anew, in pages.
 func (s *Store) RootAt(size uint64) (audit.Hash, error) {
