@@ -331,9 +331,6 @@ func (a *appliance) commitAct(sub submission, p *procedure) (outcome, error) {
 	if p.staff != nil {
 		a.roster.enter(p.staff.roll, change.Staff, e.Seq)
 	}
-	if p.facts.CRL != nil {
-		a.roster.noteCRL(p.facts, e.Seq)
-	}
 	if p.after != nil {
 		p.after()
 	}
@@ -368,6 +365,9 @@ func (a *appliance) change(sub submission, p *procedure, e *audit.Event) (*store
 	if p.staff != nil {
 		if p.staff.roll, change.Staff, err = a.roster.change(sub.content, applied.Proof); err != nil {
 			return nil, err
+		}
+		if err := p.staff.roll.CheckAt(applied.At); err != nil {
+			return nil, fmt.Errorf("%w: %w", authority.ErrMalformed, err)
 		}
 	}
 	for _, id := range touched(sub.act, p.facts) {
@@ -431,13 +431,31 @@ func (a *appliance) actEvent(sub submission) *audit.Event {
 	rule, _ := authority.RuleOf(sub.act.Kind)
 	e := &audit.Event{
 		Kind: audit.KindAct, Decided: &at, Clock: a.clock.syncState(), UID: &uid, GID: &sub.who.GIDs[0], GIDs: sub.who.GIDs[1:],
-		PID: sub.who.PID, Unit: sub.who.Unit, Op: string(sub.act.Kind), Act: sub.raw, ActSigs: authority.SignatureTexts(sub.signatures),
-		Role: roleOf(sub.signers), Opcode: rule.Opcode,
+		PID: sub.who.PID, Unit: sub.who.Unit, Op: string(sub.act.Kind), Act: sub.raw, ActSigs: sub.verified(),
+		Role: sub.role(), Opcode: rule.Opcode,
 	}
 	if authority.AboutEntry(sub.act.Kind) {
 		e.Entry = sub.act.Target
 	}
 	return e
+}
+
+// verified are the signatures, once every one of them has proven to be one.
+// What is refused before that is written down without them: the log keeps for
+// ever what it takes.
+func (sub submission) verified() []string {
+	if len(sub.signers) == 0 {
+		return nil
+	}
+	return authority.SignatureTexts(sub.signatures)
+}
+
+// role is roleOf the signers, if anybody looked who they are.
+func (sub submission) role() string {
+	if len(sub.signers) == 0 && len(sub.signatures) > 0 {
+		return "unverified"
+	}
+	return roleOf(sub.signers)
 }
 
 // roleOf says who signed, as what.
@@ -465,7 +483,7 @@ func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol
 		e.Count = signs
 		answer = a.recordRefusal(e, nil, answer)
 	} else {
-		answer = a.refuse(refusal{sub.who.UID, e.Entry, rule, answer.Name, audit.Refused}, e, nil, answer)
+		answer = a.refuse(a.refusalOf(sub, rule, answer.Name), e, nil, answer)
 	}
 	fields := []systemd.Field{systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Reason(answer.Name)}
 	if answer.Event != nil { // none where the store could not take it
@@ -478,6 +496,20 @@ func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol
 	}
 	a.journal.Send(systemd.ActRefused, fmt.Sprintf("act %s on %s was refused: %s", sub.act.Kind, sub.on(), answer.Name), fields...)
 	return answer
+}
+
+// refusalOf is what further refusals of its kind are counted with. A target
+// that is no entry is not told apart: who makes up targets would have an event
+// for each.
+func (a *appliance) refusalOf(sub submission, rule, reason string) refusal {
+	r := refusal{uid: sub.who.UID, rule: rule, reason: reason, result: audit.Refused}
+	if a.book.find(sub.act.Target) != nil {
+		r.entry = sub.act.Target
+	}
+	if len(sub.signers) > 0 {
+		r.about = sub.act.Nonce
+	}
+	return r
 }
 
 // recordSpent records the refusal of an act that enough officers had signed,

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -38,8 +39,8 @@ func (t *tokens) readAnchor(ctx context.Context, name string) (*anchor, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.anchors.Lock()
-	defer t.anchors.Unlock()
+	tok.anchors.Lock()
+	defer tok.anchors.Unlock()
 	values, err := tok.driver.Data(ctx, name, anchorLabel)
 	if err != nil {
 		return nil, err
@@ -74,8 +75,8 @@ func (t *tokens) writeAnchor(ctx context.Context, name string, a anchor) error {
 	if err != nil {
 		return err
 	}
-	t.anchors.Lock()
-	defer t.anchors.Unlock()
+	tok.anchors.Lock()
+	defer tok.anchors.Unlock()
 	return tok.driver.PutData(ctx, name, anchorLabel, value)
 }
 
@@ -84,6 +85,7 @@ var (
 	errAnchor       = errors.New("the anchor on the token cannot be read")
 	errAnchored     = errors.New("the token has the anchor of an appliance")
 	errOtherAnchor  = errors.New("the token's anchor is of another appliance")
+	errOtherLog     = errors.New("the log is another one than the token's anchor knows")
 	errBehindAnchor = errors.New("the store is older than the token's anchor")
 	errLogToken     = errors.New("signetd.toml names another token for the log than this appliance was made with: nothing would hold the store to its anchor")
 )
@@ -94,6 +96,13 @@ const mendAnchored = "the store of that appliance is missing: restore a backup (
 // uninitialised and recovery: until the token of the log key has answered that
 // it has no anchor, nobody knows that nothing was lost.
 func (s *Server) lookForAnchor() {
+	tok := s.tokens.byName[s.logToken]
+	select {
+	case tok.asking <- struct{}{}:
+		defer func() { <-tok.asking }()
+	default:
+		return // somebody does
+	}
 	ctx, cancel := context.WithTimeout(s.calls, anchorTimeout)
 	defer cancel()
 	found, err := s.tokens.readAnchor(ctx, s.logToken)
@@ -106,7 +115,7 @@ func (s *Server) lookForAnchor() {
 	case errors.Is(err, errAnchor):
 		s.enterRecovery(err, s.cure(err))
 	case err != nil:
-		return // asked again when the token has moved
+		return // asked again by the ticker
 	case found != nil:
 		s.enterRecovery(fmt.Errorf("%w: token %s, appliance %.16s…, %d events", errAnchored, s.logToken, found.Appliance, found.Size), mendAnchored)
 	default:
@@ -114,57 +123,80 @@ func (s *Server) lookForAnchor() {
 	}
 }
 
-// holdToAnchor compares the open store with the anchor, once. A token that does
-// not answer leaves the question open: it is asked again when the token has
-// moved.
-func (s *Server) holdToAnchor(ctx context.Context, a *appliance) {
+// holdToAnchor compares the open store with the anchor of a token, once. A
+// token that does not answer leaves the question open: the ticker asks again.
+func (s *Server) holdToAnchor(ctx context.Context, a *appliance, name string) {
+	if a.isHeld(name) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, anchorTimeout)
 	defer cancel()
+	tok := s.tokens.byName[name]
 	select {
-	case s.anchoring <- struct{}{}:
-		defer func() { <-s.anchoring }()
+	case tok.asking <- struct{}{}:
+		defer func() { <-tok.asking }()
 	case <-ctx.Done():
 		return
 	}
-	if !s.anchorDue.Load() || s.appliance() != a {
+	if a.isHeld(name) || s.appliance() != a {
 		return
 	}
-	found, err := s.tokens.readAnchor(ctx, s.logToken)
+	found, err := s.tokens.readAnchor(ctx, name)
 	if err == nil {
-		err = a.judgeAnchor(found)
+		err = a.judgeAnchor(name, found)
 	}
 	switch {
-	case hsm.ClassOf(err) != 0:
+	case isHSMFault(err):
+		s.noteUntold(tok, name, err)
 	case errors.Is(err, errNoAnchor):
 		s.warn("log.token", err.Error())
-		s.anchorDue.Store(false)
+		tok.heldTo.Store(a)
 	case err != nil:
 		s.abandon(a, err, s.cure(err))
-	case found != nil && found.Epoch < a.store.Position().Epoch:
+	case found != nil && a.keepsAnchorOn(name) && found.Epoch < a.store.Position().Epoch:
 		s.reanchor(ctx, a)
 	default:
-		s.anchorDue.Store(false)
+		tok.heldTo.Store(a)
 	}
 }
 
-// awaitAnchor keeps a use waiting until the open store was held to the anchor:
-// between the moment that the token of the log key is up and its answer, an
-// older store would sign. While that token is out, keys of other tokens are
-// used: nobody can say that the store is not the right one.
+// noteUntold keeps why a token did not say what anchor it has, and tells the
+// journal of it once where the token is up: nothing else would.
+func (s *Server) noteUntold(tok *token, name string, err error) {
+	var fault *hsm.Error
+	errors.As(err, &fault)
+	if was := tok.untold.Swap(fault); s.tokens.isUp(name) && (was == nil || was.Class != fault.Class) {
+		s.journal.Send(systemd.ConfigWarning, "the token does not say what anchor it has; until it does, its keys are not used: "+err.Error(), systemd.Key("token."+name))
+	}
+}
+
+// isHSMFault tells whether an error is the token's, of whatever class: it says
+// nothing of the store.
+func isHSMFault(err error) bool {
+	var fault *hsm.Error
+	return errors.As(err, &fault)
+}
+
+// awaitAnchor keeps a use waiting until the open store was held to the anchors
+// of the log's token and of the key's own: between the moment that a token is up
+// and its answer, an older store would sign. While the log's token is out, keys
+// of other tokens are used: nobody can say that the store is not the right one.
 func (s *Server) awaitAnchor(ctx context.Context, a *appliance, entry string) *protocol.Error {
-	if s.logToken == "" || !s.anchorDue.Load() {
+	var own string
+	if acct := a.book.find(entry); acct != nil {
+		own = acct.key.Token
+	}
+	if a.isHeld(s.logToken) && a.isHeld(own) {
 		return nil
 	}
-	acct := a.book.find(entry)
-	beside := acct != nil && acct.key.Token == s.logToken
-	if !beside && !s.tokens.isUp(s.logToken) {
-		return nil
+	if s.tokens.isUp(s.logToken) {
+		s.holdToAnchor(ctx, a, s.logToken)
 	}
-	s.holdToAnchor(ctx, a)
+	s.holdToAnchor(ctx, a, own) // the driver waits for a token that is connecting
 	if _, fault := s.live(); fault != nil {
 		return fault
 	}
-	if beside && s.anchorDue.Load() {
+	if !a.isHeld(own) && (own == s.logToken || s.tokens.isUp(own)) {
 		return protocol.NewError(protocol.HSMUnavailable, "the token has not said yet whether this store is the newest").RetryIn(hsmRetry)
 	}
 	return nil
@@ -173,20 +205,40 @@ func (s *Server) awaitAnchor(ctx context.Context, a *appliance, entry string) *p
 // errNoAnchor is a warning: a missing anchor is no forged proof.
 var errNoAnchor = errors.New("the token of the log key has no anchor: nothing on it vouches for the age of the store")
 
-// judgeAnchor: a store of authority development has none, and must not lie
-// beside that of another appliance either: it would take acts unsigned.
-func (a *appliance) judgeAnchor(found *anchor) error {
+// keepsAnchorOn tells whether the appliance has its anchor on that token.
+func (a *appliance) keepsAnchorOn(name string) bool {
+	return a.genesis.LogKey != nil && a.genesis.LogKey.Token == name
+}
+
+// judgeAnchor: only the token of the log key has to have one. But whatever token
+// has one, a store of another appliance does not use its keys: one of authority
+// development would do so by acts that nobody signed.
+func (a *appliance) judgeAnchor(name string, found *anchor) error {
 	switch at := a.store.Position(); {
-	case found == nil && a.genesis.LogKey == nil:
+	case found == nil && !a.keepsAnchorOn(name):
 		return nil
 	case found == nil:
 		return errNoAnchor
 	case found.Appliance != a.id:
-		return fmt.Errorf("%w: %.16s…, the store is of %.16s…", errOtherAnchor, found.Appliance, a.id)
+		return fmt.Errorf("%w: %.16s… on token %s, the store is of %.16s…", errOtherAnchor, found.Appliance, name, a.id)
 	case found.Epoch > at.Epoch:
 		return fmt.Errorf("%w: it is of epoch %d, the anchor of epoch %d", errBehindAnchor, at.Epoch, found.Epoch)
 	case found.Epoch == at.Epoch && found.Size > at.Size:
 		return fmt.Errorf("%w: %d events, the anchor knew %d", errBehindAnchor, at.Size, found.Size)
+	case found.Epoch == at.Epoch:
+		return a.judgeRoot(found)
+	}
+	return nil
+}
+
+// judgeRoot tells a log from another one that is as long or longer.
+func (a *appliance) judgeRoot(found *anchor) error {
+	root, err := a.store.RootAt(found.Size)
+	if err != nil {
+		return fmt.Errorf("hashing the log for the anchor: %w", err)
+	}
+	if text := hex.EncodeToString(root[:]); text != found.Root {
+		return fmt.Errorf("%w: its first %d events hash to %.16s…, the anchor says %.16s…", errOtherLog, found.Size, text, found.Root)
 	}
 	return nil
 }
@@ -210,26 +262,23 @@ func (s *Server) abandon(a *appliance, err error, mend string) {
 	}
 }
 
-// lookAtAnchor asks the token of the log key when it is up and the question is
-// open. Drivers call it through TokensChanged: it waits for nothing.
+// lookAtAnchor asks the tokens that are up where the question is open. Drivers
+// call it through TokensChanged, and the ticker each second: it waits for
+// nothing.
 func (s *Server) lookAtAnchor() {
-	if s.logToken == "" || !s.tokens.isUp(s.logToken) {
-		return
-	}
 	if cond := s.condition(); cond.mode == InRecovery && cond.awaitsAnchor {
-		s.aside(s.lookForAnchor)
+		if s.tokens.isUp(s.logToken) {
+			s.aside(s.lookForAnchor)
+		}
 		return
 	}
-	if a := s.appliance(); a != nil && s.anchorDue.Load() {
-		s.aside(func() { s.holdToAnchor(s.calls, a) })
+	a := s.appliance()
+	if a == nil {
+		return
 	}
-}
-
-func (t *tokens) isUp(name string) bool {
-	for _, s := range t.status() {
-		if s.Name == name {
-			return s.State == hsm.StateUp
+	for name, tok := range s.tokens.byName {
+		if !a.isHeld(name) && len(tok.asking) == 0 && s.tokens.isUp(name) {
+			s.aside(func() { s.holdToAnchor(s.calls, a, name) })
 		}
 	}
-	return false
 }

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -63,6 +62,7 @@ func TestStoreIsHeldToTheAnchor(t *testing.T) {
 		{"of another appliance", func(a *anchor) { a.Appliance = strings.Repeat("ab", 32) }, "another appliance: abababababababab"},
 		{"of a longer log", func(a *anchor) { a.Size = 1000 }, "older than the token's anchor"},
 		{"of a later epoch", func(a *anchor) { a.Epoch = 2 }, "older than the token's anchor"},
+		{"of another log of this length", func(a *anchor) { a.Root = strings.Repeat("ab", 32) }, "another one than the token's anchor knows: its first"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := startedOfficers(t)
@@ -256,6 +256,6 @@ type anchoredFor struct {
 }
 
 func (d *anchoredFor) Data(context.Context, string, string) ([][]byte, error) {
-	value, err := canonical.Marshal(anchor{Appliance: d.Appliance, Epoch: 1, Size: 1, Root: fmt.Sprintf("%064d", 0)})
+	value, err := canonical.Marshal(anchor(d.marker))
 	return [][]byte{value}, err
 }

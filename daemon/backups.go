@@ -107,6 +107,9 @@ func (s *Server) getBackup(v visit) (any, *protocol.Error) {
 	if !a.backups.take(v.PathValue("nonce"), s.sources.Real()) {
 		return nil, protocol.NewError(protocol.UnknownEntry, "no act permits this backup, or it was fetched: signetctl backup makes another").WithField("nonce")
 	}
+	if fault := a.noteRead(v.visitor, "backup "+v.PathValue("nonce")); fault != nil {
+		return nil, fault
+	}
 	recipients, err := a.recipients()
 	if err != nil {
 		return nil, a.actError(err)

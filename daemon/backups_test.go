@@ -97,7 +97,7 @@ func (v *vault) expectPrefix(h backup.Header, body []byte) {
 	}
 	st, err := store.Open(path, store.Options{Now: time.Now})
 	mustDo(v, err)
-	mustDo(v, errors.Join(st.Check(), st.Close()))
+	mustDo(v, errors.Join(st.Check(context.Background()), st.Close()))
 }
 
 func TestBackupIsOfAnAdministratorOnceAndSoon(t *testing.T) {

@@ -32,7 +32,7 @@ func keyCreate(a *appliance, sub submission) (*procedure, error) {
 	if err := a.checkNewEntry(sub.act.Target); err != nil {
 		return nil, err
 	}
-	tok, err := a.tokens.named(content.Token)
+	driver, err := a.newKeyDriver(content.Token, "making a key")
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func keyCreate(a *appliance, sub submission) (*procedure, error) {
 	// entry that a crash left without its act. An id may be as long as a label.
 	id := sub.act.Target[:min(len(sub.act.Target), labelRoom)]
 	m := &keyMaking{
-		tokens: a.tokens, journal: a.journal, uid: sub.who.UID, driver: tok.driver, token: content.Token,
+		tokens: a.tokens, journal: a.journal, uid: sub.who.UID, driver: driver, token: content.Token,
 		spec: hsm.Spec{Type: typ, Label: id + "." + sub.act.Nonce[:8]},
 	}
 	p := &procedure{undo: m.undo}
@@ -82,12 +82,12 @@ func keyAdopt(a *appliance, sub submission) (*procedure, error) {
 	if err := a.checkNewEntry(sub.act.Target); err != nil {
 		return nil, err
 	}
-	tok, err := a.tokens.named(content.Token)
+	driver, err := a.newKeyDriver(content.Token, "adopting a key")
 	if err != nil {
 		return nil, err
 	}
 	p := new(procedure)
-	p.prepare = func(ctx context.Context) error { return a.inspect(ctx, p, tok.driver, sub.who.UID, content.Token, id) }
+	p.prepare = func(ctx context.Context) error { return a.inspect(ctx, p, driver, sub.who.UID, content.Token, id) }
 	p.check = func() error {
 		if err := a.checkNewEntry(sub.act.Target); err != nil {
 			return err
@@ -144,18 +144,20 @@ func (a *appliance) checkNewKey(key *register.Key) error {
 
 // keyDestroy removes the key once the act is recorded: what the log does not
 // know of must not happen to a key. One that could not be removed, because its
-// token was down, is marked and signs nothing; the same act once more tries the
-// token again.
+// token was down or has left signetd.toml, is marked and signs nothing; the same
+// act once more tries the token again.
 func keyDestroy(a *appliance, sub submission) (*procedure, error) {
 	acct := a.book.find(sub.act.Target)
 	if acct == nil || acct.entry.Key == nil {
 		return new(procedure), nil // the register says what is wrong
 	}
-	tok, err := a.tokens.named(acct.entry.Key.Token)
-	if err != nil {
-		return nil, err
-	}
-	return &procedure{finish: func(ctx context.Context) error { return tok.driver.Destroy(ctx, acct.key) }}, nil
+	return &procedure{finish: func(ctx context.Context) error {
+		driver, err := a.heldDriver(acct.key.Token, "destroying the key")
+		if err != nil {
+			return err
+		}
+		return driver.Destroy(ctx, acct.key)
+	}}, nil
 }
 
 // named returns the token of that name in the configuration.

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -115,16 +116,10 @@ func (a *appliance) certificateOf(acct *account) (*policy.Certificate, string) {
 	if err != nil {
 		return &policy.Certificate{Revoked: true}, ""
 	}
-	held, hash := a.lists.all(), ""
 	// The lists are asked again: a mark could be missing where an entry was not
 	// proven when its list came.
-	out := &policy.Certificate{Revoked: c.Revoked != "" || certificate.StatusOf(chain, held...).Revoked}
-	for _, l := range held {
-		if l.Covers(chain[0]) && l.ThisUpdate().After(out.ListMade) {
-			out.ListMade, hash = l.ThisUpdate(), l.SM3()
-		}
-	}
-	return out, hash
+	s := certificate.StatusOf(chain, a.lists.all()...)
+	return &policy.Certificate{Revoked: c.Revoked != "" || s.Revoked, ListMade: s.ThisUpdate}, s.CRL
 }
 
 // certRequest has the entry's key sign a certificate request.
@@ -150,9 +145,15 @@ func certRequest(a *appliance, sub submission) (*procedure, error) {
 	}
 	p := new(procedure)
 	p.prepare = func(ctx context.Context) error {
+		if err := a.checkHeld(acct.key.Token, "signing the request"); err != nil {
+			return err
+		}
 		der, err := certificate.Request(acct.key.Public, subject, func(alg algo.Algorithm, tbs []byte) ([]byte, error) {
-			p.signs++
-			return a.tokens.sign(ctx, sub.who.UID, acct.key, alg, tbs)
+			signature, err := a.tokens.sign(ctx, sub.who.UID, acct.key, alg, tbs)
+			if wasSent(err) {
+				p.signs++
+			}
+			return signature, err
 		})
 		if err != nil {
 			return err
@@ -254,7 +255,9 @@ func (s *Server) getCRLs(visit) (any, *protocol.Error) {
 		return nil, fault
 	}
 	out := admin.CRLs{CRLs: []admin.CRL{}}
-	for _, l := range a.roster.lists() {
+	held := slices.SortedFunc(slices.Values(a.lists.all()), func(x, y certificate.CRL) int { return compareText(x.Series(), y.Series()) })
+	for _, crl := range held {
+		l := listRecord(crl)
 		out.CRLs = append(out.CRLs, admin.CRL{Issuer: l.Issuer, Number: l.Number, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Hash: l.Hash})
 	}
 	return out, nil

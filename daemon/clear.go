@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 
+	"signet/daemon/internal/authority"
 	"signet/protocol"
 	"signet/systemd"
 )
@@ -94,6 +95,9 @@ func (s *Server) lastKnown() (*marker, error) {
 // clear judges the act and records it.
 func (a *appliance) clear(sub *submission) (outcome, error) {
 	if err := a.judge(sub); err != nil {
+		return outcome{}, err
+	}
+	if err := authority.ParseContent(sub.content, &authority.Nothing{}); err != nil {
 		return outcome{}, err
 	}
 	return a.commitAct(*sub, new(procedure))

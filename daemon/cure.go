@@ -24,6 +24,7 @@ func (s *Server) cure(err error) string {
 		is   func(error) bool
 		cure string
 	}{
+		{target(errHalfMade), "the store is there with the key of its log: systemctl restart signetd opens it, and signetctl status then says what it lacks"},
 		{target(store.ErrNewer), "install the version of signet that wrote it" + again},
 		{target(store.ErrLocked), fmt.Sprintf("end the program that holds %s (fuser -v names it): the store itself is not at fault%s", s.storePath(), again)},
 		{target(fs.ErrPermission), fmt.Sprintf("give %s and what is in it back to signetd's user, files with mode 0600: the store itself is not at fault%s", s.stateDir, again)},
@@ -32,8 +33,9 @@ func (s *Server) cure(err error) string {
 		{anyOf(unix.ELOOP, unix.EISDIR), fmt.Sprintf("put the file itself at %s, no link or directory%s", s.storePath(), again)},
 		{target(errOlder), fmt.Sprintf("put back the newest copy of the store: this one lacks events that the marker knows of%s; without one, officers accept the loss: signetctl mode clear --accept-older", again)},
 		{target(errBehindAnchor), fmt.Sprintf("put back the newest copy of the store: this one lacks events that the token's anchor knows of%s; without one, officers accept the loss: signetctl mode clear --accept-older", again)},
-		{anyOfErrors(errOther, errOtherAnchor), fmt.Sprintf("put back the store of the appliance that marker and token know%s; without one, keep %s as evidence, move it away and restore the newest backup: signetctl restore FILE", again, s.storePath())},
-		{target(errAnchor), fmt.Sprintf("install the version of signet that wrote what token %s has%s", s.logToken, again)},
+		{target(errOtherAnchor), fmt.Sprintf("put back the store of the appliance that the token knows%s; a token that signetd.toml names by mistake is taken out of it; without that store, keep %s as evidence, move it away and restore the newest backup: signetctl restore FILE", again, s.storePath())},
+		{anyOfErrors(errOther, errOtherLog), fmt.Sprintf("put back the store of the appliance that marker and token know%s; without one, keep %s as evidence, move it away and restore the newest backup: signetctl restore FILE", again, s.storePath())},
+		{target(errAnchor), "install the version of signet that wrote what the token has" + again},
 		{target(errMissing), "restore the newest backup: signetctl restore FILE; without one, " + anew},
 		{target(register.ErrUnproven), fmt.Sprintf("somebody changed the store: keep %s as evidence, move it away and restore the newest backup: signetctl restore FILE", s.storePath())},
 	} {

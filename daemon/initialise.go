@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
@@ -36,19 +39,31 @@ func (s *Server) initialise(ctx context.Context, sub *submission) (outcome, *pro
 	}
 	a, made, err := s.create(ctx, *sub, genesis)
 	if err != nil {
-		if answer, ok := hsmActError(err); ok {
-			return outcome{}, answer
-		}
-		if answer := initError(err); answer.Code != uint32(protocol.Internal) {
-			return outcome{}, answer
-		}
-		s.journal.Send(systemd.StoreFault, "the store could not be made", systemd.Cause(err))
-		return outcome{}, protocol.NewError(protocol.Internal, "the store could not be made: see the journal")
+		return outcome{}, s.createError(err)
 	}
 	s.adopt(a)
 	s.journal.Send(systemd.ActApplied, fmt.Sprintf("appliance %s was initialised (authority %s, crypto %s)", genesis.Appliance, genesis.Authority, genesis.Crypto),
 		systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Appliance(a.id), systemd.Event(0))
 	return outcome{event: 0, made: made}, nil
+}
+
+// createError is the answer to an init that did not come to its end.
+func (s *Server) createError(err error) *protocol.Error {
+	if errors.Is(err, errHalfMade) {
+		s.enterFault(err)
+		return s.condition().refusal()
+	}
+	if answer, ok := hsmActError(err); ok {
+		return answer
+	}
+	if answer := initError(err); answer.Code != uint32(protocol.Internal) {
+		return answer
+	}
+	s.journal.Send(systemd.StoreFault, "the store could not be made", systemd.Cause(err))
+	if errors.Is(err, unix.ENOSPC) {
+		return protocol.NewError(protocol.StoreFull, "the state directory %s has no room for the store: make room and hand the act in again", s.stateDir).RetryIn(storeRetry)
+	}
+	return protocol.NewError(protocol.Internal, "the store could not be made: see the journal")
 }
 
 // initError maps what is wrong with an init to its code.
@@ -88,6 +103,10 @@ func (s *Server) judgeInit(sub *submission) (authority.Genesis, error) {
 	return genesis, err
 }
 
+// errHalfMade is wrapped where the store has its name and init could not go on.
+// What the store names, above all the key of its log, stays where it is.
+var errHalfMade = errors.New("init made the store and then failed")
+
 // create makes what init makes: the key of the log, the store, and on the
 // token of the key the anchor. In this order, so that a crash leaves what can
 // be told apart: a key that nothing names, or a store that opens with a
@@ -97,6 +116,9 @@ func (s *Server) create(ctx context.Context, sub submission, genesis authority.G
 	var blobs [][]byte
 	var signs uint64
 	undo := func() {}
+	if s.hasStore() {
+		return nil, facts, fmt.Errorf("%w: %s is there: restart signetd, which opens it or says what is wrong with it", errConflict, s.storePath())
+	}
 	if genesis.Authority == authority.Officers {
 		m, report, err := s.makeLogKey(ctx, sub, genesis)
 		if err != nil {
@@ -105,8 +127,13 @@ func (s *Server) create(ctx context.Context, sub submission, genesis authority.G
 		undo, signs = m.undo, m.signs
 		facts = register.Facts{Key: m.record(), Made: authority.ContentHash(report)}
 		blobs = [][]byte{m.transcript, report}
+	} else if err := s.refuseAnchored(ctx); err != nil {
+		return nil, facts, err
 	}
 	a, err := s.createStore(sub, genesis, facts, blobs, signs)
+	if err != nil && s.hasStore() {
+		return nil, facts, fmt.Errorf("%w: %w", errHalfMade, err)
+	}
 	if err != nil {
 		undo()
 		return nil, facts, err
@@ -114,12 +141,87 @@ func (s *Server) create(ctx context.Context, sub submission, genesis authority.G
 	if genesis.LogKey == nil {
 		return a, facts, nil
 	}
-	if err := s.tokens.writeAnchor(ctx, genesis.LogKey.Token, a.anchor()); err != nil {
-		undo()
-		return nil, facts, errors.Join(fmt.Errorf("writing the anchor: %w", err), a.store.Close(), os.Remove(s.storePath()))
+	if err := s.anchorNew(ctx, a); err != nil {
+		return nil, facts, s.unmake(a, undo, err)
 	}
-	s.anchorDue.Store(false)
 	return a, facts, nil
+}
+
+// hasStore tells whether there is something of the store's name, or nobody
+// knows.
+func (s *Server) hasStore() bool {
+	_, err := os.Lstat(s.storePath())
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// errNotAnchored is returned if the token has certainly not taken the anchor.
+var errNotAnchored = errors.New("the token has not taken the anchor")
+
+// anchorNew gives the token of the log key its first anchor. If that fails the
+// token is asked what it has: an answer that came too late is no reason to leave
+// the anchor of an appliance that never was.
+func (s *Server) anchorNew(ctx context.Context, a *appliance) error {
+	name, ours := a.genesis.LogKey.Token, a.anchor()
+	if err := s.tokens.writeAnchor(ctx, name, ours); err != nil {
+		ctx, cancel := context.WithTimeout(s.calls, anchorTimeout)
+		defer cancel()
+		found, rerr := s.tokens.readAnchor(ctx, name)
+		switch late := hsm.ClassOf(err) == hsm.ClassDeadline; { // then it may still come
+		case rerr == nil && found == nil && !late:
+			return fmt.Errorf("%w: %w", errNotAnchored, err)
+		case rerr != nil || found == nil || *found != ours:
+			return errors.Join(fmt.Errorf("writing the anchor: %w", err), rerr)
+		}
+	}
+	s.tokens.byName[name].heldTo.Store(a)
+	return nil
+}
+
+// unmake takes init back if there is certainly no anchor of it: first the store,
+// for good, then the key. A key that a store names is never destroyed, nor a
+// store removed whose anchor may be on the token.
+func (s *Server) unmake(a *appliance, undo func(), err error) error {
+	if !errors.Is(err, errNotAnchored) {
+		return errors.Join(fmt.Errorf("%w: %w", errHalfMade, err), a.store.Close())
+	}
+	if gone := errors.Join(a.store.Close(), os.Remove(s.storePath()), syncDirectory(s.stateDir)); gone != nil {
+		return fmt.Errorf("%w: %w", errHalfMade, errors.Join(err, gone))
+	}
+	undo()
+	return err
+}
+
+// refuseAnchored holds init without officers to the anchors of all tokens that
+// are up. To the others the store is held as they come up; the one that [log]
+// names has to answer now.
+func (s *Server) refuseAnchored(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, anchorTimeout)
+	defer cancel()
+	for _, status := range s.tokens.status() {
+		isLog := status.Name == s.logToken
+		if status.State != hsm.StateUp && !isLog {
+			continue
+		}
+		if err := s.checkUnanchored(ctx, status.Name); err != nil && (isLog || !isHSMFault(err)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkUnanchored is nil if the token answers that it has no anchor: one would be
+// that of an appliance whose store was put aside.
+func (s *Server) checkUnanchored(ctx context.Context, name string) error {
+	found, err := s.tokens.readAnchor(ctx, name)
+	switch {
+	case errors.Is(err, errAnchor):
+		return fmt.Errorf("%w: %w: %s", errConflict, err, s.cure(err))
+	case err != nil:
+		return err
+	case found != nil:
+		return fmt.Errorf("%w: %w: token %s, appliance %.16s…: %s", errConflict, errAnchored, name, found.Appliance, mendAnchored)
+	}
+	return nil
 }
 
 func (a *appliance) anchor() anchor {
@@ -146,6 +248,26 @@ type initReport struct {
 	Appliance string          `json:"appliance"`
 	Products  []product       `json:"products"`
 	LogKey    json.RawMessage `json:"log_key"` // transcript of its ceremony
+}
+
+// initReport reads the transcript of init, which the genesis event binds.
+func (a *appliance) initReport() (r initReport, err error) {
+	e, _, err := a.store.Event(0)
+	if err != nil {
+		return r, err
+	}
+	facts, err := readFacts(a.store, e.Value)
+	if err != nil {
+		return r, err
+	}
+	text, err := a.store.Blob(facts.Made)
+	if err != nil {
+		return r, err
+	}
+	if authority.ContentHash(text) != facts.Made {
+		return r, fmt.Errorf("%w: it is not the one of the genesis event", store.ErrDamaged)
+	}
+	return r, json.Unmarshal(text, &r)
 }
 
 // makeLogKey looks at every token and makes the key of the log on its own.
@@ -203,13 +325,10 @@ func (s *Server) lookAtToken(ctx context.Context, p authority.Product, status hs
 		Product: p, Manufacturer: status.Manufacturer, Model: status.Model, TokenSerial: status.Serial, Firmware: status.Firmware,
 		Module: status.Module, URI: status.URI, Profile: status.Profile, Production: status.Production, Anchor: "none",
 	}
-	found, err := s.tokens.readAnchor(ctx, p.Name)
-	switch {
-	case err != nil:
+	if err := s.checkUnanchored(ctx, p.Name); err != nil {
 		return out, err
-	case found != nil:
-		return out, fmt.Errorf("%w: %w: token %s, appliance %.16s…: %s", errConflict, errAnchored, p.Name, found.Appliance, mendAnchored)
-	case p.Serial != "" && p.Serial != status.Serial:
+	}
+	if p.Serial != "" && p.Serial != status.Serial {
 		return out, fmt.Errorf("%w: tokens: %s has the serial number %q, the ceremony says %q", authority.ErrMalformed, p.Name, status.Serial, p.Serial)
 	}
 	return out, nil

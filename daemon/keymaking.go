@@ -74,8 +74,8 @@ func (m *keyMaking) proveBy(ctx context.Context, a algo.Algorithm) error {
 	tbs := make([]byte, max(a.DigestSize(), 32))
 	rand.Read(tbs)
 	_, err := m.tokens.sign(ctx, m.uid, m.key, a, tbs)
-	if hsm.ClassOf(err) != hsm.ClassUnsupported {
-		m.signs++ // what is refused for its mechanism never reaches C_Sign
+	if wasSent(err) {
+		m.signs++
 	}
 	return err
 }

@@ -180,6 +180,9 @@ func TestPoisonMarkKeepsTheStoreClosedUntilCleared(t *testing.T) {
 	if _, code := o.submit(other); code != protocol.Malformed {
 		t.Errorf("an act whose content is not its own: %v, want malformed", code)
 	}
+	if code, text := refusalOf(o, o.act(authority.ModeClear, "", authority.CreateKey{})); code != protocol.Malformed || !strings.Contains(text, "content") {
+		t.Errorf("with a content: %v %s, want malformed", code, text)
+	}
 	if r.server.condition().mode != PoisonedMode {
 		t.Fatalf("mode is %v after a refused act", r.server.condition().mode)
 	}

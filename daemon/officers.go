@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"slices"
+	"time"
 
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/register"
@@ -48,4 +49,23 @@ func (a *appliance) custodians(e register.Entry) []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// endingWithin is how long before an officer's last certificate ends status
+// says so: a certificate and the signatures under officer.change take weeks.
+const endingWithin = 60 * 24 * time.Hour
+
+// endingOfficers has a sentence for each officer who cannot sign, or soon will
+// not.
+func endingOfficers(roll authority.Roll, now time.Time) []string {
+	var list []string
+	for _, o := range roll.Officers {
+		switch until := o.Until(); {
+		case !o.CanSign(now):
+			list = append(list, "officer "+o.ID+" cannot sign: none of the certificates is valid now; other officers give a new one: signetctl officer change")
+		case !until.IsZero() && until.Sub(now) <= endingWithin:
+			list = append(list, "officer "+o.ID+" can sign until "+until.UTC().Format(time.DateOnly)+", when the last certificate ends: give a new one before: signetctl officer change")
+		}
+	}
+	return list
 }

@@ -10,6 +10,7 @@ import (
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/certificate"
+	"signet/daemon/internal/register"
 	"signet/daemon/internal/store"
 	"signet/systemd"
 )
@@ -204,6 +205,9 @@ func (s *Server) committed(a *appliance, c *store.Commit) {
 	if authority.AboutEntry(authority.Kind(e.Op)) {
 		a.roster.noteAct(e.Entry, e.Seq)
 	}
+	if authority.Kind(e.Op) == authority.CRLImport {
+		s.noteList(a, e, c.Change.Blobs[len(c.Change.Blobs)-1])
+	}
 	for _, entry := range c.Change.Entries {
 		acct, err := accountAfter(a.book.find(entry.ID), entry, c.Change.Policy)
 		if err != nil {
@@ -214,6 +218,17 @@ func (s *Server) committed(a *appliance, c *store.Commit) {
 		}
 		a.book.turn(acct)
 	}
+}
+
+// noteList remembers a list by the facts of its act, the last of the blobs: a
+// record that it marked is held to it from the next moment on.
+func (s *Server) noteList(a *appliance, e *audit.Event, data []byte) {
+	facts, err := register.ParseFacts(data, e.Value)
+	if err != nil {
+		s.journal.Send(systemd.InternalError, "reading back the facts of a list of revoked certificates", systemd.Cause(err))
+		return
+	}
+	a.roster.noteCRL(facts, e.Seq)
 }
 
 // poison is called when a sync has failed. The process stays up, says so and

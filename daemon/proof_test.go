@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emmansun/gmsm/smx509"
+
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/register"
@@ -37,6 +39,9 @@ type breakIn struct {
 	thief *signatory // an officer whom nobody made
 	acts  map[authority.Kind]*audit.Event
 	spare string // where the files of the appliance are kept as they were
+
+	authorities *ca.CA // that revokedEntry has its certificate of
+	clean       *ca.CA // the same before it revoked anything
 }
 
 // newBreakIn makes the entries, changes the officers once, and stops.
@@ -59,6 +64,7 @@ func newBreakIn(t testing.TB) *breakIn {
 	b.must(authority.PolicySet, narrowedEntry, authority.SetPolicy{Text: policyFor(callerUID) + "# narrowed\n"}, "sara", "sven")
 	b.must(authority.EntrySuspend, suspendedEntry, authority.Suspend{Basis: "lost"}, "sara")
 	b.must(authority.EntryCancel, cancelledEntry, authority.Cancel{Basis: "dissolved"}, "sara", "sven")
+	b.authorities, b.clean = authorities, new(*authorities)
 	b.revoke(authorities)
 	for _, e := range b.events() {
 		if e.Kind == audit.KindAct {
@@ -79,19 +85,26 @@ func policyFor(uids ...int) string {
 	return strings.Replace(policyText, "%d", strings.Join(texts, ", "), 1)
 }
 
-// revoke certifies revokedEntry, and has the CA take that back.
-func (b *breakIn) revoke(authorities *ca.CA) {
+// certify has the CA certify the key of an entry.
+func (b *breakIn) certify(entry string, authorities *ca.CA) *smx509.Certificate {
 	b.Helper()
-	made := b.must(authority.CertRequest, revokedEntry, authority.RequestCert{Subject: "CN=seal,C=CN"}, "sara", "sven")
+	made := b.must(authority.CertRequest, entry, authority.RequestCert{Subject: "CN=seal,C=CN"}, "sara", "sven")
 	text, err := b.server.appliance().store.Blob(made.Request)
 	mustDo(b, err)
 	request, _ := pem.Decode(text)
 	issued, err := authorities.Issue(request.Bytes, ca.Order{})
 	mustDo(b, err)
 	answer := ca.PEM(append([][]byte{issued.Raw}, authorities.Chain()...)...)
-	b.must(authority.CertImport, revokedEntry, authority.ImportCert{Answer: base64.StdEncoding.EncodeToString(answer)}, "sara", "sven")
+	b.must(authority.CertImport, entry, authority.ImportCert{Answer: base64.StdEncoding.EncodeToString(answer)}, "sara", "sven")
+	return issued
+}
+
+// revoke certifies revokedEntry, and has the CA take that back.
+func (b *breakIn) revoke(authorities *ca.CA) {
+	b.Helper()
+	issued := b.certify(revokedEntry, authorities)
 	authorities.Revoke(ca.Revoked{Serial: issued.SerialNumber, At: time.Now().Add(-time.Minute).Truncate(time.Second), Reason: 1})
-	list, err := authorities.CRL(ca.List{})
+	list, err := authorities.CRL(ca.List{Number: 7})
 	mustDo(b, err)
 	b.must(authority.CRLImport, "", authority.ImportCRL{CRL: base64.StdEncoding.EncodeToString(list)})
 }

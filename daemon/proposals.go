@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,10 @@ import (
 // maxProposals bounds the acts that wait for signatures. Each was signed by
 // somebody who may, so that only officers can fill the list.
 const maxProposals = 64
+
+// maxOwnProposals bounds those of them that the same officers signed: beyond
+// it they push out their own, and nobody else's.
+const maxOwnProposals = 16
 
 // proposals are acts that some have signed and that need more. They are a
 // convenience of this process: the act itself, with its signatures, can be
@@ -30,6 +35,17 @@ type proposal struct {
 }
 
 func newProposals() *proposals { return &proposals{byNonce: map[string]*proposal{}} }
+
+// clash refuses another act with the nonce of one that waits: it would spend the
+// nonce, and with it the signatures of those who have signed.
+func (p *proposals) clash(sub submission) *protocol.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if waiting := p.byNonce[sub.act.Nonce]; waiting != nil && waiting.sub.raw != sub.raw {
+		return protocol.NewError(protocol.Conflict, "another act of this nonce waits for signatures: make this one anew").WithField("act.nonce")
+	}
+	return nil
+}
 
 // join adds to sub the signatures that wait for the same act.
 func (p *proposals) join(sub submission) submission {
@@ -51,30 +67,59 @@ func (p *proposals) join(sub submission) submission {
 
 // settle forgets an act that was carried out and keeps one that needs more
 // signatures. Any other refusal leaves what waits: a bad signature that
-// somebody adds does not take the good ones with it.
-func (p *proposals) settle(sub submission, fault *protocol.Error) {
+// somebody adds does not take the good ones with it. It returns the answer to
+// the act, which is another where it could not be kept.
+func (p *proposals) settle(sub submission, fault *protocol.Error) *protocol.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case fault == nil:
 		delete(p.byNonce, sub.act.Nonce)
 	case protocol.Code(fault.Code) == protocol.TooFew && len(sub.signatures) > 0:
-		p.keep(sub, fault.Message)
+		return p.keep(sub, fault)
 	}
+	return fault
 }
 
-// keep makes room by dropping what expires first. The caller holds mu.
-func (p *proposals) keep(sub submission, missing string) {
+// keep has the act wait, unless another of its nonce does: officers may be
+// about to sign that one by its nonce. The caller holds mu.
+func (p *proposals) keep(sub submission, fault *protocol.Error) *protocol.Error {
+	waiting := p.byNonce[sub.act.Nonce]
+	if waiting != nil && waiting.sub.raw != sub.raw {
+		other := protocol.NewError(protocol.Conflict, "another act of this nonce waits for signatures: make this one anew").WithField("act.nonce")
+		other.Event = fault.Event
+		return other
+	}
 	expiry, err := sub.act.Expiry()
 	if err != nil {
-		return // no act without one comes here
+		return fault // no act without one comes here
 	}
-	if p.byNonce[sub.act.Nonce] == nil && len(p.byNonce) >= maxProposals {
-		first := slices.MinFunc(p.list(), func(x, y *proposal) int { return x.expiry.Compare(y.expiry) })
-		delete(p.byNonce, first.sub.act.Nonce)
+	if waiting == nil {
+		p.makeRoom(sub.by())
 	}
-	p.byNonce[sub.act.Nonce] = &proposal{sub, missing, expiry}
+	p.byNonce[sub.act.Nonce] = &proposal{sub, fault.Message, expiry}
+	return fault
 }
+
+// makeRoom drops what expires first: of the acts of who brings another one, if
+// he has his share, else of whoever has most. The caller holds mu.
+func (p *proposals) makeRoom(by string) {
+	all, count := p.list(), map[string]int{}
+	for _, w := range all {
+		count[w.sub.by()]++
+	}
+	if count[by] < maxOwnProposals {
+		if len(all) < maxProposals {
+			return
+		}
+		by = slices.MaxFunc(slices.Sorted(maps.Keys(count)), func(x, y string) int { return cmp.Compare(count[x], count[y]) })
+	}
+	first := slices.IndexFunc(all, func(w *proposal) bool { return w.sub.by() == by })
+	delete(p.byNonce, all[first].sub.act.Nonce)
+}
+
+// by is who signed the act so far.
+func (sub submission) by() string { return roleOf(sub.signers) }
 
 // list is what waits, what expires first at the front. The caller holds mu.
 func (p *proposals) list() []*proposal {

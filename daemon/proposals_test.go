@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -90,7 +91,11 @@ func TestWhatWaitsIsBoundedAndExpires(t *testing.T) {
 	r := startedOfficers(t)
 	o := r.administrator()
 	var nonces []string
-	for i := range maxProposals + 3 {
+	others := r.lasting(time.Minute+2*time.Hour, "sven")
+	if _, code := o.submit(others); code != protocol.TooFew {
+		t.Fatalf("the act of another: %v", code)
+	}
+	for i := range maxOwnProposals + 3 {
 		req := r.lasting(time.Hour+time.Duration(i)*time.Minute, "sara")
 		nonces = append(nonces, nonceOf(t, req))
 		if _, code := o.submit(req); code != protocol.TooFew {
@@ -99,14 +104,16 @@ func TestWhatWaitsIsBoundedAndExpires(t *testing.T) {
 	}
 	var left []string
 	for _, p := range r.waiting() {
-		left = append(left, p.Nonce)
+		if p.Nonce != nonceOf(t, others) {
+			left = append(left, p.Nonce)
+		}
 	}
-	if !slices.Equal(left, nonces[3:]) {
-		t.Errorf("%d acts wait, the first is %v: want %d, those that expire first gone", len(left), left[0], maxProposals)
+	if !slices.Equal(left, nonces[3:]) || len(r.waiting()) != len(left)+1 {
+		t.Errorf("%d acts wait, the first is %v: want %d, those of the same officer that expire first gone", len(left), left[0], maxOwnProposals)
 	}
 	r.clock.pass(time.Hour + 5*time.Minute + 30*time.Second)
-	if got := r.waiting(); len(got) != maxProposals-3 || got[0].Nonce != nonces[6] {
-		t.Errorf("%d acts wait after some have expired, want %d", len(got), maxProposals-3)
+	if got := r.waiting(); len(got) != maxOwnProposals+1-3 || got[0].Nonce != nonces[6] {
+		t.Errorf("%d acts wait after some have expired, want %d", len(got), maxOwnProposals+1-3)
 	}
 	if status, body := o.call("GET", admin.PathActs+"/"+nonces[5], ""); status != 404 || !strings.Contains(body, "signetctl act list") {
 		t.Errorf("one that has expired: %d %s", status, body)
@@ -131,5 +138,43 @@ func TestWaitingActLosesTheSignatureOfWhoLeft(t *testing.T) {
 	waiting.Signatures = []admin.Signature{r.people["suki"].sign(t, waiting.Act, 0)}
 	if _, code := r.administrator().submit(waiting); code != 0 {
 		t.Errorf("with that of the new one: %v", code)
+	}
+}
+
+// Where there is no more room it is made by whoever takes most of it.
+func TestRoomForWhatWaitsIsMadeByWhoHasMost(t *testing.T) {
+	p := newProposals()
+	now := time.Now().UTC().Truncate(time.Second)
+	add := func(nonce string, after time.Duration, by string) {
+		sub := submission{raw: nonce, signers: []authority.Signer{{ID: by, Role: authority.SecurityOfficer}}, signatures: make([]authority.Signature, 1)}
+		sub.act = authority.Act{Nonce: nonce, NotAfter: now.Add(after).Format(time.RFC3339)}
+		p.settle(sub, protocol.NewError(protocol.TooFew, "one more"))
+	}
+	add("alone", time.Second, "anna") // expires before all others
+	for i := range maxProposals - 1 {
+		add(fmt.Sprintf("%02d", i), time.Duration(i)*time.Hour, fmt.Sprintf("s%d", i%5))
+	}
+	if len(p.byNonce) != maxProposals {
+		t.Fatalf("%d acts wait, want %d", len(p.byNonce), maxProposals)
+	}
+	add("new", time.Hour, "udo")
+	if len(p.byNonce) != maxProposals || p.byNonce["alone"] == nil || p.byNonce["new"] == nil || p.byNonce["00"] != nil {
+		t.Errorf("%d acts wait; the one alone %v, the new one %v, the first of who has most %v", len(p.byNonce), p.byNonce["alone"] != nil, p.byNonce["new"] != nil, p.byNonce["00"] != nil)
+	}
+}
+
+// Whoever signs by the nonce signs what he was shown.
+func TestActThatWaitsIsNotReplacedByAnotherOfItsNonce(t *testing.T) {
+	r := startedOfficers(t)
+	first := r.lasting(time.Hour, "sara")
+	if _, code := r.administrator().submit(first); code != protocol.TooFew {
+		t.Fatalf("the first: %v", code)
+	}
+	second := r.signAgain(first, func(a *authority.Act) { a.Target = "other" }, "sven")
+	if code, text := refusalOf(r.administrator(), second); code != protocol.Conflict || !strings.Contains(text, "make this one anew") {
+		t.Errorf("another act of the nonce: %v %s, want a conflict", code, text)
+	}
+	if got := r.proposal(nonceOf(t, first)); got.Act != first.Act || !slices.Equal(got.Signers, []string{"security-officer:sara"}) {
+		t.Errorf("what waits is %+v", got)
 	}
 }

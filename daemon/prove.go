@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,11 @@ func (a *appliance) replayOn(before register.Entry, seq uint64) (register.Step, 
 	if _, err := a.genesis.Authorise(a.roster.rollAt(seq), act.caseOn(on)); err != nil {
 		return register.Step{}, err
 	}
+	if act.Act.Kind == authority.CRLImport {
+		if err := a.holdMark(before, seq, act.Facts); err != nil {
+			return register.Step{}, err
+		}
+	}
 	return register.Apply(before, act.Applied)
 }
 
@@ -145,10 +151,13 @@ func (a *appliance) alarmUnproven(entry string, err error) {
 }
 
 // proveAll proves every record in the background, so that an alarm does not
-// wait for the first use. It ends with the appliance.
-func (a *appliance) proveAll() {
+// wait for the first use. It ends with ctx, or with the appliance.
+func (a *appliance) proveAll(ctx context.Context) {
+	a.alarmLists()
 	for _, acct := range a.book.all() {
 		select {
+		case <-ctx.Done():
+			return
 		case <-a.closing:
 			return
 		default:

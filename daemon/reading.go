@@ -58,7 +58,7 @@ func (a *appliance) fillStatus(out *admin.Status) {
 	counts := map[string]int{}
 	for _, acct := range a.book.all() {
 		counts[acct.entry.Status()]++
-		if token := acct.key.Token; a.tokens.byName[token] == nil {
+		if token := acct.key.Token; token != "" && a.tokens.byName[token] == nil {
 			out.Warnings = append(out.Warnings, "entry "+acct.entry.ID+": its token "+token+" is not in signetd.toml")
 		}
 		for _, stale := range acct.policy.Stale() {
@@ -66,6 +66,7 @@ func (a *appliance) fillStatus(out *admin.Status) {
 		}
 	}
 	out.Warnings = append(append(out.Warnings, a.troubles.list()...), a.selfTests.list()...)
+	out.Warnings = append(out.Warnings, endingOfficers(a.roster.roll(), out.Now)...)
 	if why := a.troubles.recordTrouble(); why != "" && out.Reason == "" {
 		out.Reason, out.Mend = "nothing is signed, because nothing can be recorded: "+why, "make room on the file system of the state directory; signing goes on by itself"
 	}

@@ -14,6 +14,7 @@ type refusal struct {
 	rule   string
 	reason string
 	result audit.Result // refused, or failed by the HSM
+	about  string       // the act, where officers signed it: each attempt of theirs is an event
 }
 
 // A tally counts one refusal within one minute. The first is an event of its

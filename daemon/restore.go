@@ -99,10 +99,8 @@ func (s *Server) recordPutBack(path string, sub *submission) (m marker, done out
 		return marker{}, outcome{}, err
 	}
 	at := a.store.Position()
-	if last, _, err := a.store.Event(at.Size - 1); err != nil {
-		return marker{}, outcome{}, err
-	} else if isApplied(last, sub.act.Kind) && last.Act == sub.raw && at.Epoch > known {
-		return markerOf(a.store), outcome{event: last.Seq}, nil // recorded before: what came after it did not come to its end
+	if event, ok, err := s.recordedBefore(a.store, sub, known); err != nil || ok {
+		return markerOf(a.store), outcome{event: event}, err
 	}
 	epoch := max(at.Epoch, known) + 1
 	if err := checkPutBack(*sub, at, epoch); err != nil {
@@ -111,8 +109,42 @@ func (s *Server) recordPutBack(path string, sub *submission) (m marker, done out
 	if err := a.judge(sub); err != nil {
 		return marker{}, outcome{}, err
 	}
+	if path == s.stagedPath() { // before it is recorded: see isJudged
+		if err := replaceFile(s.judgedPath(), []byte(sub.raw)); err != nil {
+			return marker{}, outcome{}, err
+		}
+	}
 	done, err = a.commitAct(*sub, &procedure{epoch: epoch})
 	return markerOf(a.store), done, err
+}
+
+// recordedBefore returns the event of the very act, if a fault came between its
+// record and what follows it.
+func (s *Server) recordedBefore(st *store.Store, sub *submission, known uint64) (event uint64, ok bool, err error) {
+	at := st.Position()
+	last, _, err := st.Event(at.Size - 1)
+	if err != nil || !isApplied(last, sub.act.Kind) || last.Act != sub.raw || at.Epoch <= known {
+		return 0, false, err
+	}
+	if sub.act.Kind == authority.Restore {
+		ok, err = s.isJudged(last.Act)
+		return last.Seq, ok, err
+	}
+	return last.Seq, true, nil
+}
+
+// isJudged tells whether this is the act that was judged for what was handed
+// in. That may end with the event of a restore as it came: anybody can cut a
+// backup off there, and its old act would need no officer any more.
+func (s *Server) isJudged(raw string) (bool, error) {
+	judged, err := os.ReadFile(s.judgedPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the act of a restore: %w", err)
+	}
+	return raw == string(judged), nil
 }
 
 // isApplied tells whether an event is that of an act of a kind that took effect.
@@ -174,7 +206,7 @@ func (s *Server) putBackError(path string, kind authority.Kind, err error) *prot
 			s.poison(err) // the sync failed while it was opened
 		}
 		return s.condition().refusal()
-	case errors.Is(err, store.ErrFull):
+	case errors.Is(err, store.ErrFull), errors.Is(err, unix.ENOSPC):
 		return protocol.NewError(protocol.StoreFull, "there is no room to record the act in %s: make room, or raise [store] max_size", path).RetryIn(storeRetry)
 	case errors.Is(err, errClockJumped):
 		return protocol.NewError(protocol.ClockJumped, "the clock was set while signetd ran, and in this mode no act accepts that: see that the time is right, then reboot")
@@ -194,7 +226,7 @@ func (s *Server) reanchor(ctx context.Context, a *appliance) {
 		s.warn("log.token", "the anchor on the token could not be moved: "+err.Error())
 		return
 	}
-	s.anchorDue.Store(false)
+	s.tokens.byName[s.logToken].heldTo.Store(a)
 }
 
 func renameNew(from, to string) error {
@@ -228,7 +260,11 @@ func (s *Server) isRestoreRecorded() (bool, error) {
 		return false, err
 	}
 	last, _, err := st.Event(st.Position().Size - 1)
-	return err == nil && isApplied(last, authority.Restore), errors.Join(err, st.Close())
+	recorded := false
+	if err == nil && isApplied(last, authority.Restore) {
+		recorded, err = s.isJudged(last.Act)
+	}
+	return recorded, errors.Join(err, st.Close())
 }
 
 // recoveryContext names the log of the store that an act in mode recovery is

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"maps"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/backup"
 	"signet/daemon/internal/store"
 	"signet/daemon/internal/store/storetest"
 	"signet/hsm"
@@ -77,6 +80,8 @@ type kept struct {
 	lines []string         // of the log in the backup
 	known *protocol.Signed // of request "known", which the backup remembers
 	lost  *protocol.Signed // of request "lost", made after it
+
+	used admin.ActRequest // the act of the first restore
 }
 
 func newKept(t *testing.T) *kept {
@@ -128,6 +133,7 @@ func (k *kept) restoredByOfficers(t *testing.T) {
 	}
 	result := k.addSignature(waits, "udo")
 	k.waitMode(Serving)
+	copyFile(t, k.path("state", storeName), k.path("restored.db")) // the act is its last event
 	if result.Event != staged.Size || len(result.Signers) != 3 {
 		t.Errorf("result is %+v, want event %d signed by three", result, staged.Size)
 	}
@@ -260,15 +266,15 @@ func (k *kept) restoredAgain(t *testing.T) {
 	mustDo(t, err)
 	sigs, err := authority.ParseSignatures(used.ActSigs)
 	mustDo(t, err)
-	req := admin.ActRequest{Act: used.Act, Content: string(content)}
+	k.used = admin.ActRequest{Act: used.Act, Content: string(content)}
 	for _, s := range sigs {
-		req.Signatures = append(req.Signatures, admin.Signature{Form: string(s.Form), Value: s.Value})
+		k.used.Signatures = append(k.used.Signatures, admin.Signature{Form: string(s.Form), Value: s.Value})
 	}
 	k.lose()
 	k.waitFor(func() bool { return strings.Contains(k.server.condition().reason, "anchor of an appliance") }, "the token's answer")
 	k.mustUpload(k.body)
 	files := k.files()
-	if _, code := k.administrator().submit(req); code != protocol.Malformed {
+	if _, code := k.administrator().submit(k.used); code != protocol.Malformed {
 		t.Errorf("the act of the first restore: %v, want malformed for its epoch", code)
 	}
 	k.expectUnmoved("the act of the first restore", InRecovery, files)
@@ -383,7 +389,7 @@ func (k *kept) restoredOnANewToken(t *testing.T) {
 	k.stop()
 	fresh := newOfficers(t)
 	fresh.people = k.people
-	n := &kept{&vault{officers: fresh, keeper: k.keeper}, k.id, k.body, k.lines, k.known, k.lost}
+	n := &kept{&vault{officers: fresh, keeper: k.keeper}, k.id, k.body, k.lines, k.known, k.lost, k.used}
 
 	n.logToken = ""
 	n.start()
@@ -399,6 +405,7 @@ func (k *kept) restoredOnANewToken(t *testing.T) {
 	n.logToken = "seals"
 	n.start()
 	n.waitMode(Uninitialised)
+	n.refusesCutOff(k.path("restored.db"))
 	n.restore(n.body)
 	if a := n.anchorNow(); a.Epoch != 2 || a.Appliance != n.server.applianceID() {
 		t.Errorf("the new token's anchor is %+v", a)
@@ -407,6 +414,50 @@ func (k *kept) restoredOnANewToken(t *testing.T) {
 	if err != nil || !errors.Is(reply.Results[0].GetError(), protocol.HSMUnavailable) {
 		t.Errorf("sign with a key of another token = %v, %v", reply, err)
 	}
+}
+
+// refusesCutOff: what was cut off where a restore was recorded is no restore,
+// neither by its old act nor by a start, also where nothing else is known and a
+// crash came before anybody looked at it.
+func (k *kept) refusesCutOff(file string) {
+	k.Helper()
+	_, fault := k.upload(k.bodyOf(file))
+	expectFault(k, "a backup that ends with a restore", fault, protocol.Malformed)
+	k.expectUnmoved("a backup that ends with a restore", Uninitialised, map[string]string{})
+	copyFile(k, file, k.server.stagedPath())
+	for range 2 {
+		files := k.files()
+		if _, code := k.administrator().submit(k.used); code != protocol.OtherAppliance {
+			k.Errorf("the act that the backup ends with: %v, want it to be for another log", code)
+		}
+		k.expectUnmoved("the act that the backup ends with", Uninitialised, files)
+		k.stop()
+		k.start()
+		k.waitMode(Uninitialised)
+		k.expectUnmoved("a start beside such a backup", Uninitialised, files)
+		mustDo(k, os.WriteFile(k.server.judgedPath(), []byte("another act"), 0o600))
+	}
+}
+
+// bodyOf is what somebody hands in who has a store's file.
+func (k *kept) bodyOf(path string) []byte {
+	k.Helper()
+	st := openClosed(k, path)
+	defer st.Close()
+	picture, err := st.Snapshot()
+	mustDo(k, err)
+	h := backup.Header{
+		Appliance: k.id, Name: "x", Created: "2026-11-22T10:51:00Z", Schema: store.Schema, Scheme: backup.SchemeAge,
+		Size: picture.Size, Root: hex.EncodeToString(picture.Root[:]),
+	}
+	var body bytes.Buffer
+	text, err := h.Bytes()
+	mustDo(k, err)
+	body.Write(clearHeader(text))
+	records, err := backup.NewEncoder(&body, h)
+	mustDo(k, err)
+	mustDo(k, errors.Join(picture.Records(k.Context(), records.Put, func(uint64) {}), records.Close()))
+	return body.Bytes()
 }
 
 // waitReason waits until the daemon has said why.
@@ -462,6 +513,7 @@ func TestOlderStoreIsForOfficersToAccept(t *testing.T) {
 	if e := k.events()[size]; e.Op != string(authority.StoreAccept) || e.Epoch != 2 || e.Role == "unsigned" {
 		t.Errorf("event %d is %+v", size, e)
 	}
+	copyFile(t, k.path("state", storeName), k.path("accepted.db")) // the act is its last event
 	k.signOnce("after")
 	if a := k.anchorNow(); a.Epoch != 2 || a.Size != uint64(size+1) {
 		t.Errorf("anchor is %+v", a)
@@ -473,7 +525,9 @@ func TestOlderStoreIsForOfficersToAccept(t *testing.T) {
 		mustDo(t, os.WriteFile(k.path("state", markerName), []byte(marker), 0o600))
 		k.start()
 		k.waitMode(Serving)
+		k.stop()
 	})
+	after := fileBytes(t, k.path("state", markerName))
 	t.Run("the act is worth nothing a second time", func(t *testing.T) {
 		k.under(t)
 		k.putStore(k.path("older.db"), marker)
@@ -483,6 +537,14 @@ func TestOlderStoreIsForOfficersToAccept(t *testing.T) {
 			t.Errorf("the act again: %v, want malformed for its epoch", code)
 		}
 		k.expectUnmoved("the act again", InRecovery, files)
+
+		k.putStore(k.path("accepted.db"), after)
+		k.waitReason(InRecovery, "older than its marker")
+		files = k.files()
+		if _, code := k.administrator().submit(accept); code != protocol.OtherAppliance {
+			t.Errorf("the act that the store ends with: %v, want it to be for another log", code)
+		}
+		k.expectUnmoved("the act that the store ends with", InRecovery, files)
 	})
 	t.Run("the token knows where there is no marker", func(t *testing.T) {
 		k.under(t)
@@ -630,6 +692,15 @@ func TestOlderStoreUnderDevelopment(t *testing.T) {
 	names := fromJSON[admin.ActContext](t, body)
 	req := o.act(authority.StoreAccept, "", authority.AcceptStore{Size: names.LogSize, Root: names.LogRoot, Epoch: names.Epoch, Basis: "trying"})
 	req = changed(o, req, func(a *authority.Act) { a.LogSize, a.LogRoot = names.LogSize, names.LogRoot })
+	m, err := readMarker(r.path("state"))
+	mustDo(t, err)
+	other := *m
+	other.Appliance = strings.Repeat("ab", 32)
+	mustDo(t, other.write(r.path("state")))
+	if _, code := o.submit(req); code != protocol.OtherAppliance {
+		t.Errorf("store.accept beside the marker of another appliance: %v", code)
+	}
+	mustDo(t, m.write(r.path("state")))
 	if _, code := o.submit(req); code != 0 {
 		t.Fatalf("store.accept: %v", code)
 	}

@@ -35,10 +35,14 @@ func rewritten(t testing.TB, body []byte, change func(*backup.Header)) []byte {
 	change(&h)
 	text, err := h.Bytes()
 	mustDo(t, err)
-	out := append([]byte("signet-backup-v1\n"), 0, 0, byte(len(text)>>8), byte(len(text)))
 	rest, err := io.ReadAll(in)
 	mustDo(t, err)
-	return append(append(out, text...), rest...)
+	return append(clearHeader(text), rest...)
+}
+
+// clearHeader is how a backup begins.
+func clearHeader(text []byte) []byte {
+	return append(append([]byte("signet-backup-v1\n"), 0, 0, byte(len(text)>>8), byte(len(text))), text...)
 }
 
 // What is not the whole backup of this appliance is refused before anybody
@@ -140,8 +144,13 @@ func (k *kept) tooSlow(t *testing.T) {
 	if status, text := k.administrator().call("GET", admin.PathActContext, ""); status != http.StatusServiceUnavailable {
 		t.Errorf("act-context beside it: %d %s", status, text)
 	}
-	if text := <-answered; !strings.Contains(text, `"code":301`) {
-		t.Errorf("an upload that stands still: %s, want code 301", text)
+	select {
+	case text := <-answered:
+		if !strings.Contains(text, `"code":301`) {
+			t.Errorf("an upload that stands still: %s, want code 301", text)
+		}
+	case <-time.After(patience):
+		t.Error("an upload that stands still has no end")
 	}
 	k.expectUnmoved("an upload that stands still", InRecovery, map[string]string{})
 }

@@ -5,73 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/certificate"
 	"signet/daemon/internal/register"
-	"signet/daemon/internal/store"
 	"signet/systemd"
 )
-
-// lists are the newest lists of revoked certificates in memory, one of each
-// series. The roster says which they are; these are their contents.
-type lists struct {
-	mu   sync.RWMutex
-	held []certificate.CRL
-}
-
-func openLists(s *store.Store, r *roster) (*lists, error) {
-	l := new(lists)
-	for _, record := range r.lists() {
-		der, err := s.Blob(record.Hash)
-		if err != nil {
-			return nil, err
-		}
-		crl, err := certificate.ReadCRL(der)
-		if err == nil && crl.SM3() != record.Hash {
-			err = errors.New("its hash is not the one that the act names")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: the list %s of %s: %w", store.ErrDamaged, record.Number, record.Issuer, err)
-		}
-		l.held = append(l.held, crl)
-	}
-	return l, nil
-}
-
-func (l *lists) all() []certificate.CRL {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.held
-}
-
-// with is the lists with crl in the place of an older one of its series.
-func (l *lists) with(crl certificate.CRL) ([]certificate.CRL, error) {
-	next := slices.Clone(l.all())
-	for i, old := range next {
-		if old.Series() != crl.Series() {
-			continue
-		}
-		if err := crl.Newer(old); err != nil {
-			return nil, err
-		}
-		if crl.SM3() == old.SM3() {
-			return nil, fmt.Errorf("%w: this list, number %s, is held already", errConflict, crl.Number())
-		}
-		next[i] = crl
-		return next, nil
-	}
-	return append(next, crl), nil
-}
-
-func (l *lists) set(held []certificate.CRL) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.held = held
-}
 
 // crlImport takes a list of revoked certificates and runs every certificate in
 // use through it. It needs no signature of an officer: it is signed by its CA,
@@ -92,10 +33,10 @@ func crlImport(a *appliance, sub submission) (*procedure, error) {
 	}
 	// Its signature is judged before the lock: hashing megabytes takes long, and
 	// a suspension must not wait for it. CAs are never taken away.
-	if _, err := crl.SignedBy(a.knownCAs()); err != nil {
+	if crl, err = crl.VerifyAmong(a.knownCAs()); err != nil {
 		return nil, err
 	}
-	p := &procedure{blobs: [][]byte{crl.DER()}}
+	p := &procedure{blobs: [][]byte{crl.DER(), crl.CA().DER()}}
 	var next []certificate.CRL
 	p.check = func() error {
 		if next, err = a.judgeList(crl); err != nil {
@@ -142,13 +83,8 @@ func (a *appliance) knownCAs() []certificate.Certificate {
 
 // runThrough finds the entries whose certificate a list says something new of.
 func (a *appliance) runThrough(p *procedure, crl certificate.CRL, held []certificate.CRL) {
-	p.facts.CRL = &register.CRL{
-		Issuer: crl.Issuer(), Series: crl.Series(), Hash: crl.SM3(), Number: crl.Number(),
-		ThisUpdate: crl.ThisUpdate().UTC().Format(time.RFC3339),
-	}
-	if !crl.NextUpdate().IsZero() {
-		p.facts.CRL.NextUpdate = crl.NextUpdate().UTC().Format(time.RFC3339)
-	}
+	record := listRecord(crl)
+	p.facts.CRL = &record
 	for _, acct := range a.book.all() {
 		if r, says := a.newRevocation(acct, held); says {
 			p.facts.Revoked = append(p.facts.Revoked, r)
@@ -158,13 +94,10 @@ func (a *appliance) runThrough(p *procedure, crl certificate.CRL, held []certifi
 }
 
 // newRevocation is what the lists say of an entry that its record does not. An
-// entry whose life has ended is left alone, and so is one that signs nothing
-// because its record is not proven or its certificate cannot be read: it must
-// not keep the list from stopping the others.
+// entry is left alone that signs nothing because its record is not proven or
+// its certificate cannot be read: it must not keep the list from stopping the
+// others.
 func (a *appliance) newRevocation(acct *account, held []certificate.CRL) (register.Revocation, bool) {
-	if acct.entry.End != nil {
-		return register.Revocation{}, false
-	}
 	chain, err := a.chainOf(acct)
 	if err != nil {
 		return register.Revocation{}, false
@@ -173,10 +106,11 @@ func (a *appliance) newRevocation(acct *account, held []certificate.CRL) (regist
 	return r, says && a.prove(acct) == nil
 }
 
-// revocation is what a status says of an entry that its record does not say.
+// revocation is what a status says of an entry that its record does not say. An
+// entry whose life has ended is left alone.
 func revocation(e register.Entry, s certificate.Status) (register.Revocation, bool) {
 	c, ok := e.Certificate()
-	if !ok || s.Revoked == (c.Revoked != "") {
+	if !ok || e.End != nil || s.Revoked == (c.Revoked != "") {
 		return register.Revocation{}, false
 	}
 	r := register.Revocation{Entry: e.ID}
@@ -185,6 +119,33 @@ func revocation(e register.Entry, s certificate.Status) (register.Revocation, bo
 		r.Basis = fmt.Sprintf("certificate %s revoked on %s (%v)", s.By.Serial, r.Since, s.By.Reason)
 	}
 	return r, true
+}
+
+// holdMark holds what an act that brought a list did to an entry to what the
+// lists said then. Such acts are not signed: whoever writes the file can append
+// one, and nothing but the CA's own word may take back a mark.
+func (a *appliance) holdMark(before register.Entry, event uint64, f register.Facts) error {
+	i := slices.IndexFunc(f.Revoked, func(r register.Revocation) bool { return r.Entry == before.ID })
+	if i < 0 {
+		return fmt.Errorf("it is not about %q", before.ID)
+	}
+	held, err := a.lists.at(event)
+	if err != nil {
+		return err
+	}
+	c, ok := before.Certificate()
+	if !ok {
+		return errors.New("there was no certificate then")
+	}
+	chain, err := readChain(a.store, append([]string{c.Hash}, c.Chain...))
+	if err != nil {
+		return err
+	}
+	r, says := revocation(before, certificate.StatusOf(chain, held...))
+	if !says || r.Since != f.Revoked[i].Since {
+		return fmt.Errorf("the lists held then do not say of certificate %s what the act made of it: revoked since %q", c.Serial, f.Revoked[i].Since)
+	}
+	return nil
 }
 
 // statusEvent says of one entry what the act that brought the list did to it.

@@ -277,7 +277,7 @@ func (r *rig) checkLog() {
 		}
 		return
 	}
-	if err := errors.Join(s.Check(), s.Close()); err != nil {
+	if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
 		r.Errorf("the log at the end: %v", err)
 	}
 }

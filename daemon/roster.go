@@ -24,10 +24,10 @@ type roster struct {
 	wentOn  uint64          // event of the last act that put an older log in force
 
 	mu    sync.RWMutex
-	terms []term                  // in the order of events
-	staff register.Staff          // the officers' records as they must be
-	acts  map[string][]uint64     // by entry: the events of the acts on it, oldest first
-	crls  map[string]register.CRL // newest of each series
+	terms []term              // in the order of events
+	staff register.Staff      // the officers' records as they must be
+	acts  map[string][]uint64 // by entry: the events of the acts on it, oldest first
+	crls  []imported          // in the order of events
 }
 
 // A term is a roll and the event from which on it holds.
@@ -36,11 +36,18 @@ type term struct {
 	roll authority.Roll
 }
 
+// An imported is a list of revoked certificates by what the act of an event says
+// of it.
+type imported struct {
+	event uint64
+	crl   register.CRL
+}
+
 // openRoster walks the acts of a store and judges those that say who the
 // officers are. What is wrong with these is wrong with the appliance: a store
 // whose officers are not proven takes no act and signs nothing.
 func openRoster(st *store.Store, genesis authority.Genesis) (*roster, error) {
-	r := &roster{genesis: genesis, acts: map[string][]uint64{}, spent: map[string]bool{}, crls: map[string]register.CRL{}}
+	r := &roster{genesis: genesis, acts: map[string][]uint64{}, spent: map[string]bool{}}
 	special, err := r.walk(st)
 	if err != nil {
 		return nil, err
@@ -194,13 +201,13 @@ func (r *roster) enter(next authority.Roll, staff register.Staff, event uint64) 
 	r.staff = staff
 }
 
-// noteCRL remembers the newest list of a series, and for each entry that it
-// touched that the act was on it too.
+// noteCRL remembers a list that was imported, and for each entry that it touched
+// that the act was on it too.
 func (r *roster) noteCRL(f register.Facts, event uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if f.CRL != nil {
-		r.crls[f.CRL.Series] = *f.CRL
+		r.crls = append(r.crls, imported{event, *f.CRL})
 	}
 	for _, touched := range f.Revoked {
 		r.acts[touched.Entry] = append(r.acts[touched.Entry], event)
@@ -263,13 +270,25 @@ func (r *roster) entries() []string {
 	return slices.Collect(maps.Keys(r.acts))
 }
 
-// lists returns the newest list of each series, in the order of their names.
-func (r *roster) lists() []register.CRL {
+// imports returns the lists that were imported up to an event, those of each
+// series in the order of events.
+func (r *roster) imports(until uint64) map[string][]imported {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	all := slices.Collect(maps.Values(r.crls))
-	slices.SortFunc(all, func(x, y register.CRL) int { return compareText(x.Series, y.Series) })
-	return all
+	of := map[string][]imported{}
+	for _, i := range r.crls {
+		if i.event <= until {
+			of[i.crl.Series] = append(of[i.crl.Series], i)
+		}
+	}
+	return of
+}
+
+// importedBy tells whether the act of an event brought a list.
+func (r *roster) importedBy(event uint64) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.ContainsFunc(r.crls, func(i imported) bool { return i.event == event })
 }
 
 // holdStaff compares the officers in the store with those that the acts made.

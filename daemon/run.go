@@ -26,8 +26,7 @@ func (s *Server) Run(ctx context.Context, sockets Sockets) error {
 	s.serving.Go(func() { fail <- s.acceptSign(sockets.Sign) })
 	s.serving.Go(func() { fail <- web.serve(sockets.Admin, adminSocket) })
 	s.serving.Go(func() { fail <- web.serve(sockets.Audit, auditSocket) })
-	ticking, stopTicking := context.WithCancel(context.Background())
-	s.serving.Go(func() { s.tick(ticking) })
+	s.serving.Go(func() { s.tick(s.chores) })
 	s.journal.Send(systemd.DaemonStarted, "signetd "+s.version+" is ready", systemd.Version(s.version),
 		systemd.Mode(s.condition().mode.String()), systemd.Appliance(orNone(s.applianceID())))
 	if err := systemd.Ready("mode is " + s.condition().mode.String()); err != nil {
@@ -39,7 +38,7 @@ func (s *Server) Run(ctx context.Context, sockets Sockets) error {
 	case <-ctx.Done():
 	case err = <-fail:
 	}
-	return errors.Join(err, s.stop(sockets, web, stopTicking))
+	return errors.Join(err, s.stop(sockets, web))
 }
 
 func (s *Server) applianceID() string {
@@ -62,13 +61,14 @@ func (s *Server) tick(ctx context.Context) {
 		case <-ticker.C:
 		}
 		s.keepClock()
+		s.lookAtAnchor()
 		a := s.appliance()
 		if a == nil {
 			continue
 		}
 		a.tick()
 		if a.selfTests.due(s.sources.Real(), s.tokens.status()) {
-			s.aside(func() { a.testByClock(s.calls) })
+			s.aside(func() { a.testByClock(ctx) })
 		}
 		s.sampleStore(a)
 		if time.Since(last) >= s.anchorEach {
@@ -101,7 +101,7 @@ func (s *Server) writeMarker(a *appliance) {
 }
 
 // stop ends everything in the order in which it depends on each other.
-func (s *Server) stop(sockets Sockets, web *web, stopTicking func()) error {
+func (s *Server) stop(sockets Sockets, web *web) error {
 	s.journal.Send(systemd.DaemonStopping, "signetd is stopping")
 	errs := []error{systemd.Stopping()}
 	s.mu.Lock()
@@ -118,7 +118,7 @@ func (s *Server) stop(sockets Sockets, web *web, stopTicking func()) error {
 			c.raw.CloseRead() // its reader ends; its calls go on
 		})
 	}
-	stopTicking()
+	s.endChores()
 	errs = append(errs, s.drainWeb(web))
 	errs = append(errs, s.drain())
 	if a := s.appliance(); a != nil {

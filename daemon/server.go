@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"signet/daemon/internal/certificate"
@@ -84,11 +83,11 @@ type Server struct {
 	want         want
 	pages        *turnstile
 
-	anchorDue atomic.Bool   // the open store has not been held to the token's anchor
-	anchoring chan struct{} // of one place: taken by who asks the token
 	hands     *hands
 	calls     context.Context // of every call; ended when draining took too long
 	stopCalls context.CancelFunc
+	chores    context.Context // of what nobody waits for; ended when the daemon begins to stop
+	endChores context.CancelFunc
 
 	mu       sync.Mutex // guards the rest
 	cond     condition
@@ -165,11 +164,11 @@ func New(o Options) (*Server, error) {
 		logToken: o.LogToken, selfTestEach: o.SelfTest, trust: o.Trust, proposals: newProposals(),
 		limits: o.Limits, groups: o.Groups, tokens: t, metrics: m, journal: o.Journal, sources: o.Sources, clock: newClock(o.Sources, readAccepted(o.Runtime)), version: o.Version,
 		started: o.Sources.Real(), lock: o.Lock,
-		anchoring: make(chan struct{}, 1), hands: newHands(), conns: map[*conn]struct{}{}, perUID: map[uint32]*load{}, pages: newTurnstile(pagesAtOnce),
+		hands: newHands(), conns: map[*conn]struct{}{}, perUID: map[uint32]*load{}, pages: newTurnstile(pagesAtOnce),
 	}
 	s.calls, s.stopCalls = context.WithCancel(context.Background())
+	s.chores, s.endChores = context.WithCancel(s.calls)
 	s.limits.times = o.Limits.times.orUsual()
-	s.anchorDue.Store(true)
 	s.hangDoors()
 	m.registry.MustRegister(s.applianceGauges(), s.loadGauges(), s.storeGauges(), t.gauges())
 	s.start()
@@ -236,7 +235,7 @@ func (s *Server) adopt(a *appliance) {
 	s.mu.Lock()
 	s.open = a
 	s.mu.Unlock()
-	s.aside(a.proveAll)
+	s.aside(func() { a.proveAll(s.chores) })
 	s.TokensChanged()
 }
 

@@ -178,7 +178,7 @@ func (u *use) receipt(r store.Receipt) *protocol.Receipt {
 func (u *use) decide() *protocol.Error {
 	if u.account == nil {
 		answer := protocol.NewError(protocol.UnknownEntry, "no entry of that id").WithField("entry").WithRule("entry")
-		return u.refuse(refusal{u.who.UID, "", "entry", answer.Name, audit.Refused}, u.refusalEvent(u.items[0], answer.Name, "entry"), nil, answer)
+		return u.refuse(refusal{uid: u.who.UID, rule: "entry", reason: answer.Name, result: audit.Refused}, u.refusalEvent(u.items[0], answer.Name, "entry"), nil, answer)
 	}
 	fits := u.alg.Fits(u.account.key.Public.Type())
 	for _, it := range u.open() {
@@ -243,7 +243,7 @@ func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
 		answer.Field = fmt.Sprintf("inputs[%d]", it.index)
 	}
 	e := u.refusalEvent(it, d.Reason.String(), d.Rule)
-	return u.refuse(refusal{u.who.UID, u.req.Entry, d.Rule, answer.Name, audit.Refused}, e, it.private, answer)
+	return u.refuse(refusal{uid: u.who.UID, entry: u.req.Entry, rule: d.Rule, reason: answer.Name, result: audit.Refused}, e, it.private, answer)
 }
 
 func (u *use) refusalEvent(it *item, reason, rule string) *audit.Event {
@@ -344,7 +344,7 @@ func (q *queue) take(n int) []*item {
 // signFrom signs what waits until nothing does.
 func (u *use) signFrom(ctx context.Context, waiting *queue) {
 	for left := waiting.left(); left > 0; left = waiting.left() {
-		turn, err := u.tokens.turn(ctx, u.who.UID, u.account.key, left)
+		turn, err := u.turn(ctx, u.who.UID, u.account.key, left)
 		if err != nil {
 			failAll(waiting.take(left), err)
 			return
@@ -458,7 +458,7 @@ func (u *use) recordFailures() {
 			rule = ruleSelfTest
 		}
 		it.event.Result, it.event.Reason, it.event.Rule = audit.Failed, answer.Name, rule
-		it.refused = u.refuse(refusal{u.who.UID, u.req.Entry, rule, answer.Name, audit.Failed}, it.event, it.private, answer, systemd.Cause(it.failed))
+		it.refused = u.refuse(refusal{uid: u.who.UID, entry: u.req.Entry, rule: rule, reason: answer.Name, result: audit.Failed}, it.event, it.private, answer, systemd.Cause(it.failed))
 	}
 }
 

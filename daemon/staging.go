@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"signet/daemon/internal/authority"
 	"signet/daemon/internal/backup"
 	"signet/daemon/internal/store"
-	"signet/hsm"
 	"signet/protocol"
 	"signet/protocol/admin"
 	"signet/systemd"
@@ -27,6 +27,11 @@ const stagedName = storeName + ".restored"
 
 func (s *Server) stagedPath() string { return s.storePath() + ".restored" }
 
+// judgedPath has the act that officers signed for the staged store, from before
+// it is recorded there until the store is in its place. It is how a restart
+// tells an act that was recorded here from one that came with a backup.
+func (s *Server) judgedPath() string { return s.stagedPath() + ".act" }
+
 // postRestore takes the records of a backup, as its opener decrypted them, and
 // rebuilds the store from them beside the place of the lost one. What was
 // handed in before gives way: a state directory need not have room for both.
@@ -37,10 +42,18 @@ func (s *Server) postRestore(v visit) (any, *protocol.Error) {
 		return nil, protocol.NewError(protocol.Conflict, "another backup is being handed in: wait for it, or end that signetctl restore")
 	}
 	defer s.uploading.Unlock()
+	if fault := s.mayRestore(); fault != nil {
+		return nil, fault
+	}
+	body := bufio.NewReader(&patient{v.Body, http.NewResponseController(v.answer), s.limits.times.upload})
+	h, err := s.readHeader(body)
+	if err != nil {
+		return nil, s.restoreError(err)
+	}
 	if fault := s.clearStage(); fault != nil {
 		return nil, fault
 	}
-	if err := s.rebuild(v); err != nil {
+	if _, err := store.Rebuild(s.stagedPath(), h, backup.NewDecoder(body, h).Next); err != nil {
 		return nil, s.restoreError(err)
 	}
 	return s.describeStaged()
@@ -69,26 +82,22 @@ func (s *Server) clearStage() *protocol.Error {
 
 // dropStaged removes what was handed in, and what a crash left of handing in.
 func (s *Server) dropStaged() {
-	for _, path := range []string{s.stagedPath(), s.stagedPath() + ".new"} {
+	for _, path := range []string{s.judgedPath(), s.judgedPath() + ".new", s.stagedPath(), s.stagedPath() + ".new"} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			s.journal.Send(systemd.StoreFault, "a backup that was handed in could not be removed", systemd.Cause(err))
 		}
 	}
 }
 
-// rebuild reads the body: the header as a backup begins with it, then the
-// records. A backup of another appliance is refused before it is read.
-func (s *Server) rebuild(v visit) error {
-	body := bufio.NewReader(&patient{v.Body, http.NewResponseController(v.answer), s.limits.times.upload})
+// readHeader reads how a backup begins. What is none, or is one of another
+// appliance, is refused before what was handed in earlier gives way to it.
+func (s *Server) readHeader(body *bufio.Reader) (backup.Header, error) {
 	h, err := backup.ReadHeader(body)
 	if err != nil {
-		return err
+		return backup.Header{}, err
 	}
-	if _, err := s.epochKnown(h.Appliance); err != nil {
-		return err
-	}
-	_, err = store.Rebuild(s.stagedPath(), h, backup.NewDecoder(body, h).Next)
-	return err
+	_, err = s.epochKnown(h.Appliance)
+	return h, err
 }
 
 // A patient reader lets an upload take as long as it moves.
@@ -150,7 +159,7 @@ func (s *Server) stagedError(err error) *protocol.Error {
 // hsmFault is the answer where the token of the log key does not say what its
 // anchor knows.
 func (s *Server) hsmFault(err error) (*protocol.Error, bool) {
-	if hsm.ClassOf(err) == 0 {
+	if !isHSMFault(err) {
 		return nil, false
 	}
 	return protocol.NewError(protocol.HSMUnavailable, "token %s has to say which log its anchor knows: %s; see: signetctl token status", s.logToken, err.Error()).RetryIn(hsmRetry), true
@@ -167,6 +176,8 @@ func (s *Server) describeStaged() (any, *protocol.Error) {
 		var err error
 		if a, err = s.openAt(s.stagedPath(), vouchForItself, distrusted); err != nil {
 			fault = s.restoreError(err)
+		} else if err := a.endsUnrestored(); err != nil {
+			fault = s.restoreError(errors.Join(err, a.store.Close()))
 		}
 	}
 	if fault != nil {
@@ -181,6 +192,20 @@ func (s *Server) describeStaged() (any, *protocol.Error) {
 		return nil, s.restoreError(fmt.Errorf("letting go of the backup: %w", err))
 	}
 	return out, nil
+}
+
+// endsUnrestored refuses a log that ends with an act that puts a log in force:
+// that act is an old one, of when this log went on from there. A backup has the
+// act that permitted it behind every other.
+func (a *appliance) endsUnrestored() error {
+	last, _, err := a.store.Event(a.store.Position().Size - 1)
+	if err != nil {
+		return err
+	}
+	if isApplied(last, authority.Restore) || isApplied(last, authority.StoreAccept) {
+		return fmt.Errorf("%w: its log ends with the act %s of event %d, and no backup does: hand in a file of signetctl backup", backup.ErrMalformed, last.Op, last.Seq)
+	}
+	return nil
 }
 
 // distrusted is told of a failed sync of a store that is not in its place. Who

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -27,10 +28,12 @@ func (s *Server) postAct(v visit) (any, *protocol.Error) {
 	}
 	ctx, cancel := context.WithTimeout(s.calls, actTimeout)
 	defer cancel()
+	if fault := s.proposals.clash(sub); fault != nil {
+		return nil, fault
+	}
 	sub = s.proposals.join(sub)
 	done, fault := s.submit(ctx, &sub)
-	s.proposals.settle(sub, fault)
-	if fault != nil {
+	if fault = s.proposals.settle(sub, fault); fault != nil {
 		return nil, fault
 	}
 	if a := s.appliance(); a != nil && sub.act.Kind == authority.OfficerChange {
@@ -55,8 +58,17 @@ func (s *Server) postAct(v visit) (any, *protocol.Error) {
 	return out, nil
 }
 
+// endsAMode tells whether an act of this kind is carried out only where no store
+// serves.
+func endsAMode(k authority.Kind) bool {
+	return k == authority.Init || k == authority.Restore || k == authority.StoreAccept || k == authority.ModeClear
+}
+
 // submit leads an act to where its kind is carried out.
 func (s *Server) submit(ctx context.Context, sub *submission) (outcome, *protocol.Error) {
+	if a := s.appliance(); a != nil && endsAMode(sub.act.Kind) {
+		return outcome{}, a.refuseAct(*sub, 0, fmt.Errorf("%w: mode is %v: %s is for another mode", errConflict, s.condition().mode, sub.act.Kind))
+	}
 	switch sub.act.Kind {
 	case authority.Init:
 		return s.initialise(ctx, sub)
@@ -68,6 +80,12 @@ func (s *Server) submit(ctx context.Context, sub *submission) (outcome, *protoco
 	a, fault := s.live()
 	if fault != nil {
 		return outcome{}, fault
+	}
+	if name := a.tokenOf(sub); !a.isHeld(name) {
+		s.holdToAnchor(ctx, a, name)
+		if _, fault := s.live(); fault != nil {
+			return outcome{}, fault
+		}
 	}
 	return a.apply(ctx, sub)
 }
@@ -107,6 +125,9 @@ func decodeSubmission(body []byte) (submission, *protocol.Error) {
 	sub := submission{act: act, raw: req.Act, content: []byte(req.Content)}
 	for _, sig := range req.Signatures {
 		sub.signatures = append(sub.signatures, authority.Signature{Form: authority.Form(sig.Form), Value: sig.Value})
+	}
+	if err := authority.CheckSignatures(sub.signatures); err != nil {
+		return submission{}, protocol.NewError(protocol.Malformed, "%s", err.Error()).WithField("signatures")
 	}
 	return sub, nil
 }

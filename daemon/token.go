@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signet/hsm"
@@ -16,6 +17,11 @@ type token struct {
 	sessions int
 	gate     *turnstile
 	counts   *tokenMetrics
+
+	heldTo  atomic.Pointer[appliance] // whose store was held to this token's anchor
+	asking  chan struct{}             // of one place: taken by who asks for the anchor
+	untold  atomic.Pointer[hsm.Error] // why it did not say when it was last asked
+	anchors sync.Mutex                // held while the anchor is read or replaced: in between there are two, or half of one
 
 	mu    sync.Mutex
 	pace  time.Duration // of one signature in the module, lately; 0: not known
@@ -38,7 +44,7 @@ const (
 
 func newToken(d hsm.Driver, s hsm.TokenStatus, counts *tokenMetrics) *token {
 	sessions := max(s.Configured, 1)
-	return &token{driver: d, sessions: sessions, gate: newTurnstile(perSession * sessions), counts: counts, share: 1}
+	return &token{driver: d, sessions: sessions, gate: newTurnstile(perSession * sessions), counts: counts, asking: make(chan struct{}, 1), share: 1}
 }
 
 // take returns the share, for a caller who has n items.

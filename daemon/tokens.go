@@ -18,8 +18,6 @@ type tokens struct {
 	byName  map[string]*token
 	journal *systemd.Journal
 
-	anchors sync.Mutex // held while an anchor is read or replaced: in between there are two, or half of one
-
 	mu    sync.Mutex
 	state map[string]hsm.State // as last told to the journal
 }
@@ -43,6 +41,25 @@ func (t *tokens) status() []hsm.TokenStatus {
 		all = append(all, d.Status()...)
 	}
 	return all
+}
+
+func (t *tokens) statusOf(name string) (hsm.TokenStatus, bool) {
+	for _, s := range t.status() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return hsm.TokenStatus{}, false
+}
+
+func (t *tokens) isUp(name string) bool {
+	s, ok := t.statusOf(name)
+	return ok && s.State == hsm.StateUp
+}
+
+func (t *tokens) isLatched(name string) bool {
+	s, ok := t.statusOf(name)
+	return ok && s.State == hsm.StateLatched
 }
 
 // condition is serving, or degraded by the first token that is not up.
@@ -85,6 +102,16 @@ func (t *tokens) report() {
 // errBadSignature is returned for a signature that does not verify: a fault
 // of the module, or an attack by faults, which leaks keys.
 var errBadSignature = errors.New("the module's signature does not verify with the register's public key")
+
+// wasSent tells whether the module may have signed: what ends before C_Sign is
+// no use of the key, and is not counted as one.
+func wasSent(err error) bool {
+	switch hsm.ClassOf(err) {
+	case hsm.ClassUnsupported, hsm.ClassBusy, hsm.ClassAbsent, hsm.ClassUnavailable, hsm.ClassPIN, hsm.ClassMismatch:
+		return false
+	}
+	return true
+}
 
 func verify(public algo.PublicKey, a algo.Algorithm, tbs, sig []byte) error {
 	if !verifySignatures {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 )
@@ -13,6 +14,7 @@ type troubles struct {
 	store   string            // why the last record failed
 	entries map[string]string // entry -> why its last use failed
 	records map[string]string // entry -> why its record is not proven
+	lists   []string          // which imported lists are not held, and why
 }
 
 func newTroubles() *troubles {
@@ -41,6 +43,13 @@ func (t *troubles) unproven(entry string, err error) bool {
 	return !known
 }
 
+// unheld notes that the list that an event imported does not prove itself.
+func (t *troubles) unheld(event uint64, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lists = append(t.lists, fmt.Sprintf("the list of revoked certificates of event %d is not held: %v", event, err))
+}
+
 // record notes how a record ended; "" is well.
 func (t *troubles) record(why string) {
 	t.mu.Lock()
@@ -58,7 +67,7 @@ func (t *troubles) recordTrouble() string {
 func (t *troubles) list() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var list []string
+	list := slices.Clone(t.lists)
 	for entry, why := range t.entries {
 		list = append(list, "entry "+entry+": its last use failed: "+why)
 	}

@@ -109,6 +109,9 @@ func (a Act) checkForm() error {
 	if fault := protocol.CheckText("target", a.Target, maxTarget); fault != nil {
 		return fault
 	}
+	if a.Target != "" && !hasTarget(a.Kind) {
+		return fmt.Errorf("target %.64q: an act of kind %s is about the whole appliance: want none", a.Target, a.Kind)
+	}
 	if err := checkHex("content_sha", a.ContentSHA, sm3.Size); err != nil {
 		return err
 	}

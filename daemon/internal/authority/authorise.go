@@ -99,12 +99,9 @@ func (r Roll) signers(c Case) ([]Signer, error) {
 	}
 	var signers []Signer
 	for i, s := range c.Signatures {
-		o, key, ok := r.keyOf(s)
-		if !ok {
-			return nil, fmt.Errorf("%w: signatures[%d] was made by a key of no officer", ErrSignature, i)
-		}
-		if err := key.Verify([]byte(c.Raw), s); err != nil {
-			return nil, fmt.Errorf("signatures[%d] of %s: %w", i, o.ID, err)
+		o, key, err := r.author(c.Raw, i, s)
+		if err != nil {
+			return nil, err
 		}
 		if err := key.ValidAt(c.At); err != nil {
 			return nil, fmt.Errorf("%w: signatures[%d] of %s: %w", ErrSignature, i, o.ID, err)
@@ -122,19 +119,29 @@ func (r Roll) signers(c Case) ([]Signer, error) {
 // Knows tells whether a key of an officer made the signature, by what it says
 // of itself.
 func (r Roll) Knows(s Signature) bool {
-	_, _, ok := r.keyOf(s)
-	return ok
+	return slices.ContainsFunc(r.Officers, func(o Officer) bool {
+		return slices.ContainsFunc(o.Keys, func(k Key) bool { return k.Made(s) })
+	})
 }
 
-func (r Roll) keyOf(s Signature) (Officer, Key, bool) {
+// author finds the officer and the key that made the signature of index i. Nothing keeps
+// two CAs of one name from giving out one serial number twice, so each key
+// whose name it bears is tried.
+func (r Roll) author(raw string, i int, s Signature) (Officer, Key, error) {
+	wrong := fmt.Errorf("%w: signatures[%d] was made by a key of no officer", ErrSignature, i)
 	for _, o := range r.Officers {
 		for _, k := range o.Keys {
-			if k.Made(s) {
-				return o, k, true
+			if !k.Made(s) {
+				continue
 			}
+			err := k.Verify([]byte(raw), s)
+			if err == nil {
+				return o, k, nil
+			}
+			wrong = fmt.Errorf("signatures[%d] of %s: %w", i, o.ID, err)
 		}
 	}
-	return Officer{}, Key{}, false
+	return Officer{}, Key{}, wrong
 }
 
 // checkCustodians refuses a custodian of something else.

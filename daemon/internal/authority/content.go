@@ -28,7 +28,7 @@ type AdoptKey struct {
 	Owner string `json:"owner,omitempty"`
 }
 
-// A DestroyKey removes the key of a cancelled or pending entry from its token.
+// A DestroyKey removes the key of a cancelled entry from its token.
 type DestroyKey struct {
 	Basis string `json:"basis"`
 }

@@ -37,15 +37,36 @@ type Signature struct {
 	Value string `json:"value"` // base64, one line: the SSHSIG blob, or DER
 }
 
+// bound is how many bytes a signature of the form may have. What is of no form
+// is no signature, and no longer than the longest of one.
+func (f Form) bound() int {
+	if f == SSH {
+		return maxSSHSIG
+	}
+	return maxSignedData
+}
+
+// CheckSignatures refuses, before anything of them is kept or verified, what
+// can be no signatures on an act: more than there may be officers, or values
+// that no form has. The error wraps ErrMalformed.
+func CheckSignatures(all []Signature) error {
+	if len(all) > maxOfficers {
+		return fmt.Errorf("%w: %d signatures, at most %d", ErrMalformed, len(all), maxOfficers)
+	}
+	for i, s := range all {
+		if most := base64.StdEncoding.EncodedLen(s.Form.bound()); len(s.Value) > most {
+			return fmt.Errorf("%w: signatures[%d] has %d characters, at most %d of form %.20q", ErrMalformed, i, len(s.Value), most, s.Form)
+		}
+	}
+	return nil
+}
+
 // decode returns the bytes of the value.
 func (s Signature) decode() ([]byte, error) {
-	switch s.Form {
-	case SSH:
-		return decodeLine(s.Value, maxSSHSIG)
-	case GMT35275:
-		return decodeLine(s.Value, maxSignedData)
+	if s.Form != SSH && s.Form != GMT35275 {
+		return nil, fmt.Errorf("form %.20q: want %s or %s", s.Form, SSH, GMT35275)
 	}
-	return nil, fmt.Errorf("form %.20q: want %s or %s", s.Form, SSH, GMT35275)
+	return decodeLine(s.Value, s.Form.bound())
 }
 
 // decodeLine reads base64 of at most limit bytes in its only form: the

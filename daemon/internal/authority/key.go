@@ -24,6 +24,7 @@ type publicKey interface {
 	// verify takes the bytes of a signature of the key's own form.
 	verify(message, signature []byte) error
 	validAt(t time.Time) error
+	until() time.Time // zero: it has no end
 }
 
 // maxKeyText bounds what a person may offer as a key, in bytes.
@@ -155,4 +156,14 @@ func (k Key) ValidAt(t time.Time) error {
 		return fmt.Errorf("key: %w", err)
 	}
 	return p.validAt(t)
+}
+
+// Until is when the certificate ends; the zero time for an ssh key, and for
+// what Check refuses.
+func (k Key) Until() time.Time {
+	p, err := k.parse()
+	if err != nil {
+		return time.Time{}
+	}
+	return p.until()
 }

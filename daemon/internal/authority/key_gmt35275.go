@@ -101,6 +101,8 @@ func (k sm2Key) describe() string {
 		k.fingerprint(), subject, k.certificate.SerialNumber, k.certificate.NotAfter.UTC().Format(time.DateOnly))
 }
 
+func (k sm2Key) until() time.Time { return k.certificate.NotAfter }
+
 func (k sm2Key) validAt(t time.Time) error {
 	from, until := k.certificate.NotBefore, k.certificate.NotAfter
 	if t.Before(from) || t.After(until) {

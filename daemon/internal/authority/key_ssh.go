@@ -127,6 +127,8 @@ func (k sshKey) describe() string {
 
 func (k sshKey) validAt(time.Time) error { return nil }
 
+func (k sshKey) until() time.Time { return time.Time{} }
+
 // verify requires of a FIDO2 key that somebody touched it: the library does,
 // from x/crypto v0.53 on, as long as nobody builds a key without.
 func (k sshKey) verify(message, signature []byte) error {

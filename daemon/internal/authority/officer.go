@@ -3,6 +3,7 @@ package authority
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"signet/protocol"
 )
@@ -39,6 +40,25 @@ func (o Officer) Keeps(on Target) bool {
 		return false
 	}
 	return slices.Contains(o.Entries, on.Entry) || (o.Owner != "" && o.Owner == on.Owner)
+}
+
+// CanSign tells whether a key of his is valid then.
+func (o Officer) CanSign(t time.Time) bool {
+	return slices.ContainsFunc(o.Keys, func(k Key) bool { return k.ValidAt(t) == nil })
+}
+
+// Until is when the last of his keys ends; the zero time where one never does.
+func (o Officer) Until() (last time.Time) {
+	for _, k := range o.Keys {
+		end := k.Until()
+		if end.IsZero() {
+			return end
+		}
+		if end.After(last) {
+			last = end
+		}
+	}
+	return last
 }
 
 // A Target is the entry that an act is about, as far as it says who may sign.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Roll is who the officers of an appliance are, and how many of them an act
@@ -70,6 +71,26 @@ func (r Roll) Check(crypto string) error {
 	}
 	faults = append(faults, r.checkUnique()...)
 	return errors.Join(append(faults, r.checkThresholds()...)...)
+}
+
+// CheckAt holds the thresholds to the officers who can sign then: one none of
+// whose keys is valid counts for nothing. It is for a roll that is to be
+// accepted, beside Check: what was accepted stays so when certificates end.
+func (r Roll) CheckAt(t time.Time) error {
+	able := Roll{Thresholds: r.Thresholds}
+	var unable []string
+	for _, o := range r.Officers {
+		if o.CanSign(t) {
+			able.Officers = append(able.Officers, o)
+		} else {
+			unable = append(unable, o.ID)
+		}
+	}
+	if err := errors.Join(able.checkThresholds()...); err != nil && len(unable) > 0 {
+		return fmt.Errorf("%w\nnot counted, for none of their certificates is valid at %s: %s; give them others in the same act, or remove them",
+			err, t.UTC().Format(time.RFC3339), strings.Join(unable, ", "))
+	}
+	return nil
 }
 
 func (o Officer) checkGM() []error {

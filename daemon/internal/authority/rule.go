@@ -169,5 +169,8 @@ func AboutEntry(k Kind) bool {
 	return false
 }
 
+// hasTarget tells whether an act of this kind names what it changes.
+func hasTarget(k Kind) bool { return AboutEntry(k) || strings.HasPrefix(string(k), "token.") }
+
 // Rules returns the table.
 func Rules() []Rule { return append([]Rule(nil), rules...) }

@@ -16,7 +16,7 @@ import (
 )
 
 // MaxCRL is the longest revocation list that is read, in bytes, whatever its
-// form: about 1.9 million entries of 35 bytes.
+// form. An act brings one of 3 MiB at most: about 90,000 entries of 35 bytes.
 const MaxCRL = 64 << 20
 
 var (
@@ -29,13 +29,15 @@ var (
 )
 
 // A CRL is a complete revocation list of one CA: everything that it revoked,
-// or everything in one scope. The zero value is none. It is immutable.
+// or everything in one scope. The zero value is none. It is immutable. Until
+// Verify has said whose it is, it covers nothing and replaces nothing.
 type CRL struct {
 	head    *smx509.RevocationList // all but the entries
 	der     []byte
 	tbs     []byte // part of der
 	scope   scope
 	entries entries
+	ca      Certificate // that it was verified with
 
 	// Hashed once: every use names the list it relied on.
 	sm3, series string
@@ -52,7 +54,7 @@ var (
 // ReadCRL reads a version 2 list in DER, PEM or base64, RFC 5280 5. It
 // refuses what it could only half understand: delta and indirect lists,
 // unknown critical extensions, lists without number or nextUpdate. The
-// signature is judged by CheckSignature. The CRL keeps data.
+// signature is judged by Verify. The CRL keeps data.
 func ReadCRL(data []byte) (CRL, error) {
 	l, err := readCRL(data)
 	if err != nil {
@@ -86,7 +88,7 @@ func readCRL(data []byte) (CRL, error) {
 	if l.entries, err = readEntries(revoked); err != nil {
 		return CRL{}, err
 	}
-	l.sm3, l.series = hexSM3(der), seriesOf(l.head)
+	l.sm3 = hexSM3(der)
 	return l, nil
 }
 
@@ -205,12 +207,19 @@ func (l CRL) NextUpdate() time.Time { return l.head.NextUpdate }
 // Len returns how many certificates are revoked.
 func (l CRL) Len() int { return len(l.entries.order) }
 
+// CA returns the certificate that the list was verified with, the zero value
+// before that.
+func (l CRL) CA() Certificate { return l.ca }
+
 // Series identifies the lists of one CA key and one scope: of two with the
-// same series the one with the larger number replaces the other.
+// same series the one with the larger number replaces the other. It is empty
+// before the list is verified.
 func (l CRL) Series() string { return l.series }
 
-func seriesOf(head *smx509.RevocationList) string {
-	series := slices.Clone(head.RawIssuer)
+// seriesOf has the key itself: a key identifier can be copied, and the number
+// of one CA's list would then make another's older.
+func seriesOf(head *smx509.RevocationList, ca Certificate) string {
+	series := slices.Concat(head.RawIssuer, ca.key.DER())
 	for _, oid := range []asn1.ObjectIdentifier{oidAuthorityKeyID, oidScope} {
 		if i := slices.IndexFunc(head.Extensions, isExtension(oid)); i >= 0 {
 			series = append(series, head.Extensions[i].Value...)
@@ -219,9 +228,17 @@ func seriesOf(head *smx509.RevocationList) string {
 	return hexSM3(series)
 }
 
-// CheckSignature tells whether ca made the list: names, key identifiers, the
-// right to sign lists, and the signature.
-func (l CRL) CheckSignature(ca Certificate) error {
+// Verify returns the list as that of ca if ca made it: names, key identifiers,
+// the right to sign lists, and the signature.
+func (l CRL) Verify(ca Certificate) (CRL, error) {
+	if err := l.checkSigned(ca); err != nil {
+		return CRL{}, err
+	}
+	l.ca, l.series = ca, seriesOf(l.head, ca)
+	return l, nil
+}
+
+func (l CRL) checkSigned(ca Certificate) error {
 	problem := func(format string, args ...any) error {
 		return fmt.Errorf("%w: issuer %v: "+format, append([]any{ErrCRL, ca}, args...)...)
 	}
@@ -243,19 +260,19 @@ func (l CRL) madeBy(ca Certificate) bool {
 	return bytes.Equal(l.head.RawIssuer, ca.x.RawSubject) && keyIDsAgree(l.head.AuthorityKeyId, ca.x.SubjectKeyId)
 }
 
-// SignedBy returns the first of the CAs that made the list.
-func (l CRL) SignedBy(cas []Certificate) (Certificate, error) {
+// VerifyAmong is Verify with the first of the CAs that made the list.
+func (l CRL) VerifyAmong(cas []Certificate) (CRL, error) {
 	faults := []error{fmt.Errorf("%w: no CA of the trust store or of an accepted chain made this list of %q", ErrCRL, shorten(l.Issuer()))}
 	for _, ca := range cas {
-		err := l.CheckSignature(ca)
+		verified, err := l.Verify(ca)
 		if err == nil {
-			return ca, nil
+			return verified, nil
 		}
 		if l.madeBy(ca) { // what the others say is only that they did not
 			faults = append(faults, err)
 		}
 	}
-	return Certificate{}, errors.Join(faults...)
+	return CRL{}, errors.Join(faults...)
 }
 
 // CheckTime refuses a list from the future: one clock is wrong, and with it
@@ -274,7 +291,7 @@ func (l CRL) CheckTime(now time.Time) error {
 func (l CRL) Newer(old CRL) error {
 	order := l.head.Number.Cmp(old.head.Number)
 	switch {
-	case l.Series() != old.Series():
+	case l.series == "" || l.series != old.series:
 		return fmt.Errorf("%w: it is of another CA, key or scope than the list it would replace", ErrCRL)
 	case order < 0:
 		return fmt.Errorf("%w: %w: number %s, held is %s", ErrCRL, ErrOlderCRL, l.Number(), old.Number())

@@ -44,7 +44,8 @@ func TestCRLSaysWhoIsRevoked(t *testing.T) {
 		if _, revoked := l.Revoked(parse(t, other).Serial()); revoked {
 			t.Errorf("%v: the other certificate is revoked", typ)
 		}
-		if !l.Covers(parse(t, leaf)) || l.Covers(parse(t, r.ca.Issuing.Certificate.Raw)) {
+		issuing, root := parse(t, r.ca.Issuing.Certificate.Raw), parse(t, r.ca.Root.Certificate.Raw)
+		if !l.Covers(parse(t, leaf), issuing) || l.Covers(issuing, root) {
 			t.Errorf("%v: the list is taken to speak of the wrong certificates", typ)
 		}
 	}
@@ -89,7 +90,7 @@ func TestCRLOfAScopeCoversOnlyThat(t *testing.T) {
 	r := newRig(t, algo.KeySM2)
 	const one, two = "http://ca.example/crl1.crl", "http://ca.example/crl2.crl"
 	plain, first := parse(t, r.issue(ca.Order{})), parse(t, r.issue(ca.Order{Points: []string{"ldap://ca.example/x", one}}))
-	authority := parse(t, r.issue(ca.Order{CA: true}))
+	authority, issuing := parse(t, r.issue(ca.Order{CA: true})), parse(t, r.ca.Issuing.Certificate.Raw)
 	for name, c := range map[string]struct {
 		extension               []pkix.Extension
 		plain, first, authority bool
@@ -102,8 +103,9 @@ func TestCRLOfAScopeCoversOnlyThat(t *testing.T) {
 		"owners of point": {[]pkix.Extension{point(one, 1)}, false, true, false},
 	} {
 		l := r.crl(ca.List{Extra: c.extension})
-		if l.Covers(plain) != c.plain || l.Covers(first) != c.first || l.Covers(authority) != c.authority {
-			t.Errorf("%s: Covers = %v %v %v", name, l.Covers(plain), l.Covers(first), l.Covers(authority))
+		covers := func(c certificate.Certificate) bool { return l.Covers(c, issuing) }
+		if covers(plain) != c.plain || covers(first) != c.first || covers(authority) != c.authority {
+			t.Errorf("%s: Covers = %v %v %v", name, covers(plain), covers(first), covers(authority))
 		}
 	}
 	whole, part, otherPart := r.crl(ca.List{}), r.crl(ca.List{Extra: []pkix.Extension{point(one)}}), r.crl(ca.List{Extra: []pkix.Extension{point(two)}})
@@ -185,15 +187,15 @@ func TestCRLSignatureIsOfItsCA(t *testing.T) {
 		"usage without cRLSign": {l, parse(t, mute.Raw), "may not sign lists"},
 		"not a CA":              {l, parse(t, owner.Raw), "not the certificate of a CA"},
 	} {
-		if err := c.list.CheckSignature(c.ca); !errors.Is(err, certificate.ErrCRL) || !says(err, c.says) {
-			t.Errorf("%s: CheckSignature = %v, want %q", name, err, c.says)
+		if by, err := c.list.Verify(c.ca); !by.IsZero() || !errors.Is(err, certificate.ErrCRL) || !says(err, c.says) {
+			t.Errorf("%s: Verify = %v, want %q", name, err, c.says)
 		}
 	}
-	if by, err := l.SignedBy([]certificate.Certificate{root, parse(t, mute.Raw), issuing}); err != nil || by.SM3() != issuing.SM3() {
-		t.Errorf("SignedBy = %v, %v", by, err)
+	if by, err := l.VerifyAmong([]certificate.Certificate{root, parse(t, mute.Raw), issuing}); err != nil || by.CA().SM3() != issuing.SM3() || by.SM3() != l.SM3() {
+		t.Errorf("VerifyAmong = %v, %v", by.CA(), err)
 	}
-	if by, err := broken.SignedBy([]certificate.Certificate{root, issuing}); !by.IsZero() || !errors.Is(err, certificate.ErrCRL) || !says(err, "does not verify") {
-		t.Errorf("SignedBy = %v, %v", by, err)
+	if by, err := broken.VerifyAmong([]certificate.Certificate{root, issuing}); !by.IsZero() || !errors.Is(err, certificate.ErrCRL) || !says(err, "does not verify") {
+		t.Errorf("VerifyAmong = %v, %v", by.CA(), err)
 	}
 }
 
@@ -210,8 +212,8 @@ func TestCRLByWeakSignatureIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.CheckSignature(parse(t, r.ca.Issuing.Certificate.Raw)); !says(err, "SHA1-RSA is not accepted") {
-		t.Errorf("CheckSignature = %v", err)
+	if _, err := l.Verify(parse(t, r.ca.Issuing.Certificate.Raw)); !says(err, "SHA1-RSA is not accepted") {
+		t.Errorf("Verify = %v", err)
 	}
 }
 

@@ -64,7 +64,7 @@ func FuzzReadCRL(f *testing.F) {
 			return
 		}
 		again, err := certificate.ReadCRL(l.DER())
-		if err != nil || !bytes.Equal(again.DER(), l.DER()) || again.Newer(l) != nil || again.Series() != l.Series() || again.Len() != l.Len() {
+		if err != nil || !bytes.Equal(again.DER(), l.DER()) || again.Number() != l.Number() || again.Len() != l.Len() {
 			t.Fatalf("the list itself: %v", err)
 		}
 		if !l.NextUpdate().After(l.ThisUpdate()) || l.Number() == "" || l.Number()[0] == '-' {

@@ -187,16 +187,16 @@ func says(err error, texts ...string) bool {
 
 var types = []algo.KeyType{algo.KeySM2, algo.KeyP256, algo.KeyRSA2048}
 
-// crl returns a list of the rig's CA whose signature was checked, made an
+// crl returns a verified list of the rig's CA, made an
 // hour before now.
 func (r *rig) crl(l ca.List) certificate.CRL {
 	r.t.Helper()
-	list := r.crlRaw(l)
 	by := r.ca.Issuing
 	if l.ByRoot {
 		by = r.ca.Root
 	}
-	if err := list.CheckSignature(parse(r.t, by.Certificate.Raw)); err != nil {
+	list, err := r.crlRaw(l).Verify(parse(r.t, by.Certificate.Raw))
+	if err != nil {
 		r.t.Fatal(err)
 	}
 	return list
@@ -221,9 +221,14 @@ func (r *rig) crlRaw(l ca.List) certificate.CRL {
 // revoke puts a certificate on every list from now on, since a minute.
 func (r *rig) revoke(der []byte, reason int) {
 	r.t.Helper()
-	serial, ok := new(big.Int).SetString(parse(r.t, der).Serial(), 16)
+	r.ca.Revoke(ca.Revoked{Serial: serialOf(r.t, der), At: now.Add(-time.Minute), Reason: reason})
+}
+
+func serialOf(t testing.TB, der []byte) *big.Int {
+	t.Helper()
+	serial, ok := new(big.Int).SetString(parse(t, der).Serial(), 16)
 	if !ok {
-		r.t.Fatal("a serial number that is not hex")
+		t.Fatal("a serial number that is not hex")
 	}
-	r.ca.Revoke(ca.Revoked{Serial: serial, At: now.Add(-time.Minute), Reason: reason})
+	return serial
 }

@@ -118,10 +118,14 @@ func (c Certificate) points() (names []string) {
 	return names
 }
 
-// Covers tells whether the list speaks of c: whether c is valid as far as
-// revocation goes can only be read from a list that does. It goes by names
-// and key identifiers; CheckSignature says whose list it is.
-func (l CRL) Covers(c Certificate) bool {
+// Covers tells whether the list speaks of c, which issuer issued: whether c is
+// valid as far as revocation goes can only be read from a list that does. It
+// must be verified, with the very key that c is: another CA can have the same
+// name and key identifier, and has no say.
+func (l CRL) Covers(c, issuer Certificate) bool {
+	if !l.ca.key.Equal(issuer.key) {
+		return false
+	}
 	if string(l.head.RawIssuer) != string(c.x.RawIssuer) || !keyIDsAgree(l.head.AuthorityKeyId, c.x.AuthorityKeyId) {
 		return false
 	}

@@ -81,4 +81,5 @@ type CRL struct {
 	Number     string `json:"number"` // decimal
 	ThisUpdate string `json:"this_update"`
 	NextUpdate string `json:"next_update,omitempty"`
+	CA         string `json:"ca,omitempty"` // hash of the certificate that it was verified with, a content
 }

@@ -16,7 +16,7 @@ func everyFact() register.Facts {
 	return register.Facts{
 		Key:   &register.Key{Type: "EC-P256", Token: "seals", ID: "010203", Public: "AAAA", Origin: register.Ceremony, Transcript: hash},
 		Users: users, Groups: []policy.Principal{{Name: "docs", ID: 30001}}, Certificate: &chosen, Request: hash,
-		CRL:     &register.CRL{Issuer: "CN=测试 CA", Series: hash, Hash: hash, Number: "7", ThisUpdate: "2026-11-20T00:00:00Z", NextUpdate: "2026-11-27T00:00:00Z"},
+		CRL:     &register.CRL{Issuer: "CN=测试 CA", Series: hash, Hash: hash, Number: "7", ThisUpdate: "2026-11-20T00:00:00Z", NextUpdate: "2026-11-27T00:00:00Z", CA: hash},
 		Revoked: []register.Revocation{{Entry: "contracts", Since: "2026-11-20T00:00:00Z", Basis: "on list 7"}, {Entry: "invoices"}}, Made: hash,
 	}
 }
@@ -26,7 +26,7 @@ const goldenFacts = `{"certificate":{"anchor":"c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c
 	`"chain":["c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1"],` +
 	`"hash":"0101010101010101010101010101010101010101010101010101010101010101","imported":"","issuer":"CN=测试 CA",` +
 	`"licence":"ECP11010120001","not_after":"2028-12-31T23:59:59Z","not_before":"2026-01-01T00:00:00Z","serial":"01","subject":"CN=合同专用章"},` +
-	`"crl":{"hash":"` + hash + `","issuer":"CN=测试 CA","next_update":"2026-11-27T00:00:00Z","number":"7","series":"` + hash + `","this_update":"2026-11-20T00:00:00Z"},` +
+	`"crl":{"ca":"` + hash + `","hash":"` + hash + `","issuer":"CN=测试 CA","next_update":"2026-11-27T00:00:00Z","number":"7","series":"` + hash + `","this_update":"2026-11-20T00:00:00Z"},` +
 	`"groups":[{"id":30001,"name":"docs"}],` +
 	`"key":{"id":"010203","origin":"ceremony","public":"AAAA","token":"seals","transcript":"` + hash + `","type":"EC-P256"},` +
 	`"made":"` + hash + `","request":"` + hash + `",` +

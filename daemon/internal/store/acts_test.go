@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -258,14 +259,14 @@ func TestLastActSetBackIsFound(t *testing.T) {
 				t.Errorf("set back to %d, the walk begins at %d", seq, got[0])
 			}
 			_, err := r.rehash(at.Size)
-			for what, err := range map[string]error{"Verify": r.Verify(at.Size, at.Root), "Verify of a part": r.Verify(2, rootOf(t, allLines(r)[:2])), "Check": r.Check(), "rehash": err} {
+			for what, err := range map[string]error{"Verify": r.Verify(at.Size, at.Root), "Verify of a part": r.Verify(2, rootOf(t, allLines(r)[:2])), "Check": r.Check(context.Background()), "rehash": err} {
 				if !errors.Is(err, ErrDamaged) {
 					t.Errorf("set back to %d: %s = %v, want ErrDamaged", seq, what, err)
 				}
 			}
 		})
 	}
-	if err := errors.Join(r.Verify(at.Size, at.Root), r.Verify(2, rootOf(t, allLines(r)[:2])), r.Check()); err != nil {
+	if err := errors.Join(r.Verify(at.Size, at.Root), r.Verify(2, rootOf(t, allLines(r)[:2])), r.Check(context.Background())); err != nil {
 		t.Errorf("as it was: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -85,7 +86,7 @@ func childOpen(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Check(); err != nil {
+	if err := s.Check(context.Background()); err != nil {
 		return err
 	}
 	fmt.Println("opened", s.Position().Size)
@@ -107,7 +108,7 @@ func childOpenAll(dir string) error {
 			continue
 		}
 		opened++
-		if err := errors.Join(ignoreDamage(s.Check()), s.Close()); err != nil {
+		if err := errors.Join(ignoreDamage(s.Check(context.Background())), s.Close()); err != nil {
 			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -73,7 +74,7 @@ func TestCreateRemovesWhatACrashedInitLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.Check(), s.Close()); err != nil {
+	if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -50,7 +51,7 @@ func TestFullStoreRefusesAndGoesOnWithMoreRoom(t *testing.T) {
 		t.Errorf("%d events after the second try, %d after the first", again, size)
 	}
 	size = r.Position().Size
-	if err := r.Check(); err != nil {
+	if err := r.Check(context.Background()); err != nil {
 		t.Errorf("Check of a full store: %v", err)
 	}
 	r.options.MaxSize = 1 << 20
@@ -83,7 +84,7 @@ func TestFullDiskRefusesAndGoesOnWithMoreRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	size := fillUp(t, s)
-	if err := s.Check(); err != nil {
+	if err := s.Check(context.Background()); err != nil {
 		t.Errorf("Check on a full disk: %v", err)
 	}
 	if err := unix.Mount("signet-test", dir, "tmpfs", unix.MS_REMOUNT, "size=4m"); err != nil {
@@ -102,7 +103,7 @@ func TestFullDiskRefusesAndGoesOnWithMoreRoom(t *testing.T) {
 	if s.Position().Size != more.Receipts[0].Event+1 {
 		t.Errorf("%d events after reopening, want %d", s.Position().Size, more.Receipts[0].Event+1)
 	}
-	if err := errors.Join(s.Check(), s.Close()); err != nil {
+	if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
 		t.Error(err)
 	}
 }
@@ -134,7 +135,7 @@ func TestNoRoomAtAnyWriteCostsOneCommit(t *testing.T) {
 			if s.Position().Size != childCommits {
 				t.Errorf("%d events, want genesis and %d", s.Position().Size, childCommits-1)
 			}
-			if err := errors.Join(s.Check(), s.Close()); err != nil {
+			if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
 				t.Error(err)
 			}
 		})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -61,7 +62,7 @@ func TestStoreHeldByAnotherProgramIsNotTouched(t *testing.T) {
 	if err != nil {
 		t.Fatalf("Open after the other's end: %v", err)
 	}
-	if err := errors.Join(s.Check(), s.Close()); err != nil {
+	if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
 		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -104,7 +105,7 @@ func TestStoreWithATornMetaPageOpensAtTheOtherOne(t *testing.T) {
 		if got := s.Position().Size; got != c.size {
 			t.Errorf("%s meta page torn: %d events, want %d", name, got, c.size)
 		}
-		if err := errors.Join(s.Check(), s.Close()); err != nil {
+		if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
 			t.Errorf("%s meta page torn: %v", name, err)
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"io/fs"
@@ -147,7 +148,7 @@ func TestOpeningChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.Check(), s.Close()); err != nil {
+	if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(before, contentOf(t, path)) {
@@ -288,7 +289,7 @@ func TestCheckFindsAnAlteredLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			if err := s.Check(); !errors.Is(err, ErrDamaged) {
+			if err := s.Check(context.Background()); !errors.Is(err, ErrDamaged) {
 				t.Errorf("Check = %v, want ErrDamaged", err)
 			}
 		})
@@ -317,7 +318,7 @@ func TestCheckFindsAnEventThatWasRecordedTooEarly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Check(); !errors.Is(err, ErrDamaged) {
+	if err := s.Check(context.Background()); !errors.Is(err, ErrDamaged) {
 		t.Errorf("Check = %v, want ErrDamaged", err)
 	}
 }

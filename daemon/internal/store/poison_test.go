@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -104,7 +105,7 @@ func wantMetaRewrittenAndAcknowledgedThere(t *testing.T, path string, acks []uin
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Check(); err != nil {
+	if err := s.Check(context.Background()); err != nil {
 		t.Error(err)
 	}
 	for i, seq := range acks {
@@ -171,7 +172,7 @@ func TestPoisonedStoreAnswersNothing(t *testing.T) {
 		"NonceUsed":  func() error { _, err := r.NonceUsed("00", time.Now()); return err },
 		"Remembered": func() error { _, err := r.Remembered(hashOf("key a")); return err },
 		"RootAt":     func() error { _, err := r.RootAt(1); return err },
-		"Check":      r.Check,
+		"Check":      func() error { return r.Check(context.Background()) },
 	} {
 		if err := read(); !errors.Is(err, ErrPoisoned) {
 			t.Errorf("%s = %v, want ErrPoisoned", name, err)

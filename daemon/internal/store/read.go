@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -15,6 +16,10 @@ import (
 // maxPage bounds the events of one read transaction, which must stay far
 // below 100 ms: a long reader makes every later commit slower.
 const maxPage = 1000
+
+// maxPageBytes ends a page of events as maxPage does: the event of an act may
+// have megabytes of signatures.
+const maxPageBytes = 4 << 20
 
 func blobKey(blob []byte) []byte {
 	sum := sm3.Sum(blob)
@@ -42,13 +47,15 @@ func (s *Store) NonceUsed(nonce string, expiry time.Time) (used bool, err error)
 	return used, err
 }
 
-// Events returns up to n lines from seq on, oldest first, at most 1,000.
+// Events returns up to n lines from seq on, oldest first: at most 1,000, and
+// none behind the one that makes 4 MiB full.
 func (s *Store) Events(from uint64, n int) (lines [][]byte, err error) {
 	n = min(n, maxPage)
 	err = s.view(func(tx *bolt.Tx) error {
 		c := tx.Bucket(bucketEvent).Cursor()
-		for key, line := c.Seek(be64(from)); key != nil && len(lines) < n; key, line = c.Next() {
-			lines = append(lines, append([]byte(nil), line...))
+		size := 0
+		for key, line := c.Seek(be64(from)); key != nil && len(lines) < n && size < maxPageBytes; key, line = c.Next() {
+			lines, size = append(lines, append([]byte(nil), line...)), size+len(line)
 		}
 		return nil
 	})
@@ -74,6 +81,15 @@ func (s *Store) Event(seq uint64) (*audit.Event, audit.Hash, error) {
 // Entries returns every record of the register by its id, as it is stored. What
 // they are worth is for whoever proves them.
 func (s *Store) Entries() (map[string][]byte, error) { return s.records(bucketEntry) }
+
+// Entry returns the record of one entry as it is stored, nil if there is none.
+func (s *Store) Entry(id string) (data []byte, err error) {
+	err = s.view(func(tx *bolt.Tx) error {
+		data = slices.Clone(tx.Bucket(bucketEntry).Get([]byte(id)))
+		return nil
+	})
+	return data, err
+}
 
 // Staff returns the officers' records by their ids, as they are stored.
 func (s *Store) Staff() (map[string][]byte, error) { return s.records(bucketOfficer) }
@@ -198,11 +214,19 @@ func (s *Store) extend(tree *audit.Tree, size uint64) error {
 }
 
 // Check reads the whole log and compares it with its frontier: every line
-// canonical, numbered without a gap, recorded in order, hashing to the root.
-func (s *Store) Check() error {
-	at := s.Position()
+// canonical, numbered without a gap, recorded in order, hashing to the root. It
+// ends early, with the cause, when ctx does.
+func (s *Store) Check(ctx context.Context) error {
+	at, tree := s.Position(), audit.NewTree()
+	lastAct, err := s.lastAct()
+	if err != nil {
+		return err
+	}
 	var last time.Time
 	for seq := uint64(0); seq < at.Size; {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		lines, err := s.Events(seq, maxPage)
 		if err != nil {
 			return err
@@ -210,7 +234,7 @@ func (s *Store) Check() error {
 		if len(lines) == 0 {
 			return fmt.Errorf("%w: event %d is missing", ErrDamaged, seq)
 		}
-		for _, line := range lines {
+		for _, line := range lines[:min(uint64(len(lines)), at.Size-seq)] {
 			e, err := audit.ParseEvent(line)
 			if err != nil {
 				return fmt.Errorf("%w: event %d: %w", ErrDamaged, seq, err)
@@ -218,13 +242,15 @@ func (s *Store) Check() error {
 			if e.Seq != seq || e.Recorded.Time().Before(last) {
 				return fmt.Errorf("%w: event %d is numbered %d, recorded %v after %v", ErrDamaged, seq, e.Seq, e.Recorded.Time(), last)
 			}
+			if seq > lastAct && namesAct(line) {
+				return fmt.Errorf("%w: event %d is of an act, the store says that %d is the last", ErrDamaged, seq, lastAct)
+			}
+			if err := tree.Append(audit.LeafHash(line)); err != nil {
+				return err
+			}
 			last = e.Recorded.Time()
 			seq++
 		}
-	}
-	tree, err := s.rehash(at.Size)
-	if err != nil {
-		return err
 	}
 	root, err := tree.Root()
 	if err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -61,7 +62,7 @@ func TestNoReadTransactionCoversMoreThanAPage(t *testing.T) {
 	const size = 3*maxPage + 10
 	r := grown(t, size-1)
 	for name, read := range map[string]func() error{
-		"Check":  r.Check,
+		"Check":  func() error { return r.Check(context.Background()) },
 		"RootAt": func() error { _, err := r.RootAt(size - 1); return err },
 	} {
 		before := r.db.Stats()

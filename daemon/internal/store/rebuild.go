@@ -74,10 +74,10 @@ func rebuildFile(path string, h backup.Header, next func() (backup.Record, error
 	return at, b.commit()
 }
 
-// maxValue bounds a value that comes in parts, in bytes. The largest is the
-// content of an act that brings a list of revoked certificates: 64 MiB in
-// base64.
-const maxValue = 128 << 20
+// maxValue bounds a value that comes in parts, in bytes. The largest come with
+// an act, which is brought in at most 5 MiB: the content that brings a list of
+// revoked certificates, and the event of an act that hundreds of officers sign.
+const maxValue = 8 << 20
 
 // wholeRecord joins the parts of a value: bbolt wants it in one piece.
 func wholeRecord(next func() (backup.Record, error)) (backup.Record, error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -42,7 +43,7 @@ func FuzzRebuild(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was rebuilt does not open: %v", err)
 		}
-		if err := errors.Join(s.Check(), s.Close()); err != nil {
+		if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
 			t.Fatal(err)
 		}
 	})

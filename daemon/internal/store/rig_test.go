@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -52,7 +53,7 @@ func newRig(t testing.TB, o Options) *rig {
 // nothing of the running store's memory helps it.
 func (r *rig) check() {
 	r.reopen()
-	if err := r.Check(); err != nil {
+	if err := r.Check(context.Background()); err != nil {
 		r.Errorf("the log at the end: %v", err)
 	}
 	if err := r.Close(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/emmansun/gmsm/sm3"
 	bolt "go.etcd.io/bbolt"
 
 	"signet/daemon/internal/audit"
@@ -36,7 +37,9 @@ type Snapshot struct {
 	store    *Store
 	officers []backup.Record
 	longest  time.Duration // of its read transactions
-	buf      []byte        // of the records of one page
+
+	histories map[string]bool // ids that have one
+	buf       []byte          // of the records of one page
 }
 
 // A copied bucket is one of which a snapshot has records.
@@ -144,14 +147,22 @@ func (n *Snapshot) Records(ctx context.Context, put func(backup.Record) error, p
 	tree := audit.NewTree()
 	for _, c := range pictured {
 		each := put
-		if bytes.Equal(c.name, bucketEvent) {
+		switch {
+		case bytes.Equal(c.name, bucketEvent):
 			each = n.hashing(tree, put, progress)
+		case bytes.Equal(c.name, bucketBlob):
+			each = named(put)
+		case bytes.Equal(c.name, bucketHist):
+			each = n.noting(put)
 		}
 		if err := n.copy(ctx, c, each); err != nil {
 			return fmt.Errorf("copying bucket %s: %w", c.name, err)
 		}
 	}
 	if err := n.compare(tree); err != nil {
+		return err
+	}
+	if err := n.whole(); err != nil {
 		return err
 	}
 	for _, r := range n.officers {
@@ -162,18 +173,67 @@ func (n *Snapshot) Records(ctx context.Context, put func(backup.Record) error, p
 	return nil
 }
 
-// hashing appends each event to tree before it is put.
-func (n *Snapshot) hashing(tree *audit.Tree, put func(backup.Record) error, progress func(done uint64)) func(backup.Record) error {
+// named holds each content to its name, the SM3 of it: a backup that nobody can
+// restore is found out while there is still a store.
+func named(put func(backup.Record) error) func(backup.Record) error {
+	h := sm3.New()
 	return func(r backup.Record) error {
-		if !bytes.Equal(r.Key, be64(tree.Size())) || r.More {
-			return fmt.Errorf("%w: event %x of %d bytes after event %d", ErrDamaged, r.Key, len(r.Value), tree.Size())
+		h.Write(r.Value)
+		if !r.More {
+			if !bytes.Equal(h.Sum(nil), r.Key) {
+				return fmt.Errorf("%w: the content %x is not what its name says", ErrDamaged, r.Key)
+			}
+			h.Reset()
 		}
-		if err := tree.Append(audit.LeafHash(r.Value)); err != nil {
-			return err
+		return put(r)
+	}
+}
+
+// noting notes whose history there is.
+func (n *Snapshot) noting(put func(backup.Record) error) func(backup.Record) error {
+	n.histories = map[string]bool{}
+	return func(r backup.Record) error {
+		if id, _, found := bytes.Cut(r.Key, []byte{0}); found {
+			n.histories[string(id)] = true
+		}
+		return put(r)
+	}
+}
+
+// whole refuses a register of which entries have no history: it is what a
+// restored register is made of.
+func (n *Snapshot) whole() error {
+	entries, err := n.store.Entries()
+	if err != nil {
+		return err
+	}
+	for id, data := range entries {
+		if made, ok := provenBy(data); ok && made < n.Size && !n.histories[id] {
+			return fmt.Errorf("%w: there is no history of entry %q", ErrDamaged, id)
+		}
+	}
+	return nil
+}
+
+// hashing appends each event to tree with its last part; parts are put as they
+// come.
+func (n *Snapshot) hashing(tree *audit.Tree, put func(backup.Record) error, progress func(done uint64)) func(backup.Record) error {
+	var line []byte // the parts of an event that has more
+	return func(r backup.Record) error {
+		if !bytes.Equal(r.Key, be64(tree.Size())) || len(line)+len(r.Value) > maxValue {
+			return fmt.Errorf("%w: event %x of %d bytes after event %d", ErrDamaged, r.Key, len(line)+len(r.Value), tree.Size())
 		}
 		if err := put(r); err != nil {
 			return err
 		}
+		line = append(line, r.Value...)
+		if r.More {
+			return nil
+		}
+		if err := tree.Append(audit.LeafHash(line)); err != nil {
+			return err
+		}
+		line = line[:0]
 		if done := tree.Size(); done%maxPage == 0 || done == n.Size {
 			progress(done)
 		}
