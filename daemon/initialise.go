@@ -97,6 +97,9 @@ func (s *Server) judgeInit(sub *submission) (authority.Genesis, error) {
 	if _, err := recipientsOf(genesis); err != nil {
 		return authority.Genesis{}, err
 	}
+	if err := s.checkTokens(genesis); err != nil {
+		return authority.Genesis{}, err
+	}
 	sub.signers, err = genesis.Authorise(authority.Roll{}, authority.Case{
 		Act: sub.act, Raw: sub.raw, Content: sub.content, Signatures: sub.signatures, At: now, InAdminGroup: sub.inAdmin,
 	})
@@ -295,27 +298,45 @@ func (s *Server) makeLogKey(ctx context.Context, sub submission, genesis authori
 	return m, report, nil
 }
 
-// lookAtTokens holds every token of the configuration to the ceremony. None may
-// have an anchor: it would be that of an appliance whose store was put aside.
-func (s *Server) lookAtTokens(ctx context.Context, genesis authority.Genesis) ([]product, error) {
-	if s.logToken != genesis.LogKey.Token {
-		return nil, fmt.Errorf("%w: log_key.token is %q: [log] of signetd.toml names %q", authority.ErrMalformed, genesis.LogKey.Token, s.logToken)
+// checkTokens compares the ceremony's tokens with those of signetd.toml. It asks
+// no token, so that what is wrong is said to the first who signs, not after the
+// last one.
+func (s *Server) checkTokens(genesis authority.Genesis) error {
+	if genesis.Authority != authority.Officers {
+		return nil
 	}
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%w: %s", authority.ErrMalformed, fmt.Sprintf(format, args...)))
+	}
+	switch {
+	case s.logToken == "":
+		fault("log_key.token is %q: signetd.toml has no [log] section, which has to name it", genesis.LogKey.Token)
+	case s.logToken != genesis.LogKey.Token:
+		fault("log_key.token is %q: [log] of signetd.toml names %q", genesis.LogKey.Token, s.logToken)
+	}
+	for _, name := range s.tokens.names() {
+		if !slices.ContainsFunc(genesis.Tokens, func(p authority.Product) bool { return p.Name == name }) {
+			fault("tokens: signetd.toml has the token %q, which the ceremony does not describe", name)
+		}
+	}
+	for _, p := range genesis.Tokens {
+		if s.tokens.byName[p.Name] == nil {
+			fault("tokens: signetd.toml has no token %q", p.Name)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// lookAtTokens asks every token what it is. None may have an anchor: it would be
+// that of an appliance whose store was put aside.
+func (s *Server) lookAtTokens(ctx context.Context, genesis authority.Genesis) ([]product, error) {
 	var products []product
 	var faults []error
 	for _, status := range s.tokens.status() {
 		i := slices.IndexFunc(genesis.Tokens, func(p authority.Product) bool { return p.Name == status.Name })
-		if i < 0 {
-			faults = append(faults, fmt.Errorf("%w: tokens: signetd.toml has the token %q, which the ceremony does not describe", authority.ErrMalformed, status.Name))
-			continue
-		}
 		p, err := s.lookAtToken(ctx, genesis.Tokens[i], status)
 		products, faults = append(products, p), append(faults, err)
-	}
-	for _, p := range genesis.Tokens {
-		if s.tokens.byName[p.Name] == nil {
-			faults = append(faults, fmt.Errorf("%w: tokens: signetd.toml has no token %q", authority.ErrMalformed, p.Name))
-		}
 	}
 	return products, errors.Join(faults...)
 }

@@ -274,3 +274,15 @@ func TestApplianceOfCryptoGMHasSM2Only(t *testing.T) {
 		t.Errorf("first event: %+v", e)
 	}
 }
+
+// What signetd.toml and the ceremony do not agree on is said to the first who
+// signs: six persons do not come together again for it.
+func TestFirstSignerOfInitIsToldOfTheTokens(t *testing.T) {
+	r := newOfficers(t)
+	r.logToken = ""
+	r.start()
+	r.waitMode(Uninitialised)
+	if code := r.try(authority.Init, "", r.genesis(), "adam"); code != protocol.Malformed {
+		t.Errorf("init without [log], one signature: %v, want malformed", code)
+	}
+}
