@@ -23,8 +23,8 @@ func (a *appliance) isHeld(name string) bool {
 // errUnheld is of class unavailable: the token is asked again each second.
 var errUnheld = errors.New("it has not said yet whether this store is the newest")
 
-// errLatched says why a token cannot say anything: it is the answer that a caller
-// gets of a token that was held to the store and is latched later.
+// errLatched is why a latched token says nothing: it is not asked. Callers get the
+// code that they get of one that was latched after it had answered.
 var errLatched = errors.New("its PIN was refused")
 
 func (a *appliance) checkHeld(name, op string) error {
