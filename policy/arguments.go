@@ -41,12 +41,18 @@ type Arguments struct {
 	// Stale are the callers that were dropped when the policy was loaded,
 	// without the reasons. Usually there are none.
 	Stale []Stale `json:"stale,omitempty"`
+
+	// Since engine 3.
+	Version   string    `json:"version,omitempty"`
+	Container string    `json:"container,omitempty"`
+	Carries   []string  `json:"carries,omitempty"` // names of context fields
+	Use       []string  `json:"use,omitempty"`     // counts, as Count.String
+	Approval  *Approval `json:"approval,omitempty"`
 }
 
 // Record returns the arguments of Decide(p, u, r, at) for the log. A number
 // outside its enumeration is recorded as absent: both are refused alike.
 func Record(p Bound, u Usage, r Request, at Instant) Arguments {
-	_ = u // has nothing to record in this version
 	a := Arguments{
 		Engine: EngineVersion, Decided: at.Time.UTC(), Local: at.Offset, Clock: at.Clock.String(),
 		UID: r.UID, GIDs: slices.Clone(r.GIDs),
@@ -67,6 +73,23 @@ func Record(p Bound, u Usage, r Request, at Instant) Arguments {
 	}
 	if r.Entry.Class.valid() {
 		a.Class = r.Entry.Class.String()
+	}
+	if r.Version != 0 {
+		a.Version = r.Version.String()
+	}
+	if r.Container != 0 {
+		a.Container = r.Container.String()
+	}
+	for _, f := range r.Carries.List() {
+		a.Carries = append(a.Carries, f.String())
+	}
+	for _, c := range u.Counts {
+		a.Use = append(a.Use, c.String())
+	}
+	if u.Approval != nil {
+		copied := *u.Approval
+		copied.By, copied.From, copied.Until = slices.Clone(copied.By), utc(copied.From), utc(copied.Until)
+		a.Approval = &copied
 	}
 	for _, s := range p.stale {
 		a.Stale = append(a.Stale, Stale{Kind: s.Kind, Principal: s.Principal})
@@ -89,6 +112,8 @@ func (a Arguments) Replay(p Policy, then Resolved) (Decision, error) {
 	switch {
 	case a.Engine < 1 || a.Engine > EngineVersion:
 		return Decision{}, fmt.Errorf("replaying a decision of engine %d: this program has engines 1 to %d", a.Engine, EngineVersion)
+	case a.Engine < 3 && (a.Version != "" || a.Container != "" || len(a.Carries)+len(a.Use) > 0 || a.Approval != nil):
+		return Decision{}, fmt.Errorf("replaying a decision of engine %d: it counted no uses and knew no approvals", a.Engine)
 	case a.Engine == 1 && (a.Proven || a.Certificate != nil):
 		return Decision{}, errors.New("replaying a decision of engine 1: it recorded neither proof nor certificate")
 	}
@@ -101,16 +126,33 @@ func (a Arguments) Replay(p Policy, then Resolved) (Decision, error) {
 		return Decision{}, fmt.Errorf("replaying a decision: %w", err)
 	}
 	at := Instant{Time: a.Decided, Offset: a.Local, Clock: clock}
-	return Decide(a.bound(p, then), Usage{}, request, at), nil
+	usage := Usage{Approval: a.Approval}
+	for _, text := range a.Use {
+		c, err := ParseCount(text)
+		if err != nil {
+			return Decision{}, fmt.Errorf("replaying a decision: %w", err)
+		}
+		usage.Counts = append(usage.Counts, c)
+	}
+	return decideAs(a.Engine, question{a.bound(p, then), usage, request, at}), nil
 }
 
 func (a Arguments) request() (Request, error) {
 	op, opErr := optional(a.Op, ParseOperation)
 	alg, algErr := optional(a.Alg, algo.Parse)
 	class, classErr := optional(a.Class, ParseClass)
+	version, versionErr := optional(a.Version, ParseVersion)
+	container, containerErr := optional(a.Container, ParseContainer)
+	var carries []Field
+	var fieldErrs []error
+	for _, name := range a.Carries {
+		f, err := ParseField(name)
+		carries, fieldErrs = append(carries, f), append(fieldErrs, err)
+	}
 	return Request{
 		UID: a.UID, GIDs: a.GIDs,
 		Operation: op, Algorithm: alg, Purpose: a.Purpose, BatchSize: a.Batch,
+		Version: version, Container: container, Carries: FieldsOf(carries...),
 		Entry: Entry{
 			Class: class, Active: a.Active, KeyMatches: a.KeyMatches,
 			// Engine 1 asked for no proof and took an entry for one without a
@@ -118,7 +160,7 @@ func (a Arguments) request() (Request, error) {
 			Proven: a.Proven || a.Engine == 1, Certificate: a.Certificate,
 			Validity: Validity{From: a.ValidFrom, Until: a.ValidUntil, Unbounded: a.Unbounded},
 		},
-	}, errors.Join(opErr, algErr, classErr)
+	}, errors.Join(append(fieldErrs, opErr, algErr, classErr, versionErr, containerErr)...)
 }
 
 // optional parses a name that may be absent: then it is the zero value.

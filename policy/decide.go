@@ -12,8 +12,10 @@ import (
 //
 // 1: the first. 2: a record that is not proven refuses, and the certificate of
 // an entry with its list of revoked ones counts; what has no certificate, and
-// is proven, is judged as by 1.
-const EngineVersion = 2
+// is proven, is judged as by 1. 3: hours, versions, containers, required
+// fields, quotas and approvals; a policy that has none of them is judged as by
+// 2, but for stamps.
+const EngineVersion = 3
 
 // A Decision is the answer of the rules. The zero value is a refusal.
 type Decision struct {
@@ -45,21 +47,37 @@ type question struct {
 	at      Instant
 }
 
+// A rule is one thing that a request must pass.
+type rule struct {
+	since int // the first engine that has it
+	judge func(question) Decision
+}
+
+// rules are in the order in which they are asked. It is fixed, because the
+// first one that refuses gives the answer that is recorded: callers first, so
+// that a stranger learns nothing more; then what an officer must mend (entry,
+// key, clock), then what time mends, then what the caller got wrong, then what
+// is used up. Approvals come last: nobody is to ask for one that he could not
+// use. Each rule must allow in so many words: one that forgets to answer
+// refuses.
+var rules = [...]rule{
+	{1, callers}, {2, entryProof}, {1, entryClass}, {1, entryStatus}, {1, entryKey}, {1, clock}, {1, entryValidity}, {2, entryCertificate},
+	{1, window}, {3, openHours}, {1, operation}, {1, operationFitsClass}, {1, algorithm}, {3, version}, {3, container}, {1, purpose},
+	{3, required}, {1, batch}, {3, quotas}, {3, approval},
+}
+
 // Decide judges one request. Everything that can sway the answer is an
 // argument.
-//
-// The order of the rules is fixed, because the first one that refuses gives
-// the answer that is recorded: callers first, so that a stranger learns
-// nothing more; then what an officer must mend (entry, key, clock), then what
-// time mends, then what the caller got wrong. Each rule must allow in so many
-// words: one that forgets to answer refuses.
 func Decide(p Bound, u Usage, r Request, at Instant) Decision {
-	q := question{p, u, r, at}
-	for _, rule := range [...]func(question) Decision{
-		callers, entryProof, entryClass, entryStatus, entryKey, clock, entryValidity, entryCertificate, window,
-		operation, operationFitsClass, algorithm, purpose, batch,
-	} {
-		if d := rule(q); !d.Allowed() {
+	return decideAs(EngineVersion, question{p, u, r, at})
+}
+
+func decideAs(engine int, q question) Decision {
+	for _, rule := range rules {
+		if rule.since > engine {
+			continue
+		}
+		if d := rule.judge(q); !d.Allowed() {
 			return d
 		}
 	}
@@ -157,6 +175,23 @@ func window(q question) Decision {
 	return allow
 }
 
+// openHours: by the clock of the policy's zone, of which the offset is an
+// argument.
+func openHours(q question) Decision {
+	s := q.policy.schedule
+	by := s.closedBy(q.at.Time, q.at.Offset)
+	if by == "" {
+		return allow
+	}
+	d := Decision{Reason: OutsideHours, Rule: by, Need: "a time when the policy allows uses"}
+	if q.policy.zone != nil {
+		if d.After = s.next(q.policy.zone, q.at.Time); !d.After.IsZero() {
+			d.Need = "a time from " + d.After.In(q.policy.zone).Format(time.RFC3339) + " on"
+		}
+	}
+	return d
+}
+
 func operation(q question) Decision {
 	if slices.Contains(q.policy.operations, q.request.Operation) {
 		return allow
@@ -190,6 +225,21 @@ func algorithm(q question) Decision {
 	return Decision{Reason: AlgorithmRefused, Rule: "algorithms", Need: "one of " + listed(q.policy.algorithms)}
 }
 
+// version and container ask only of what is stamped.
+func version(q question) Decision {
+	if q.request.Operation != Stamp || slices.Contains(q.policy.versions, q.request.Version) {
+		return allow
+	}
+	return Decision{Reason: VersionRefused, Rule: "versions", Need: "one of " + listed(q.policy.versions)}
+}
+
+func container(q question) Decision {
+	if q.request.Operation != Stamp || slices.Contains(q.policy.containers, q.request.Container) {
+		return allow
+	}
+	return Decision{Reason: ContainerRefused, Rule: "containers", Need: "one of " + listed(q.policy.containers)}
+}
+
 func purpose(q question) Decision {
 	if slices.Contains(q.policy.purposes, q.request.Purpose) {
 		return allow
@@ -202,6 +252,122 @@ func batch(q question) Decision {
 		return allow
 	}
 	return Decision{Reason: BatchTooLarge, Rule: "batch", Need: fmt.Sprintf("1 to %d items", q.policy.batch)}
+}
+
+// required asks of what is signed: art. 22 wants each use to say whose it is.
+func required(q question) Decision {
+	if !q.request.Operation.signs() {
+		return allow
+	}
+	missing := slices.DeleteFunc(slices.Clone(q.policy.require), q.request.Carries.Has)
+	if len(missing) == 0 {
+		return allow
+	}
+	return Decision{Reason: ContextRequired, Rule: "require", Need: "in the context also " + listed(missing)}
+}
+
+// quotas holds every quota of the policy to its count. A quota that nobody
+// counted is used up, and so is one whose count is of another time.
+func quotas(q question) Decision {
+	if !q.request.Operation.signs() {
+		return allow
+	}
+	var full Decision
+	for _, quota := range q.policy.quotas {
+		d := q.judgeQuota(quota)
+		if !d.Allowed() && (full.Reason == Unjudged || full.sooner(d)) {
+			full = d
+		}
+	}
+	if full.Reason == Unjudged {
+		return allow
+	}
+	return full
+}
+
+// sooner tells whether other says to wait longer than d: of several quotas that
+// are used up the last to be filled again gives the answer.
+func (d Decision) sooner(other Decision) bool {
+	if d.After.IsZero() {
+		return false // never
+	}
+	return other.After.IsZero() || other.After.After(d.After)
+}
+
+func (q question) judgeQuota(quota Quota) Decision {
+	refused := Decision{Reason: QuotaSpent, Rule: quota.Key(), Need: "a count of the uses so far"}
+	if quota.Period == Minute {
+		refused.Reason = RateExceeded
+	}
+	i := slices.IndexFunc(q.usage.Counts, func(c Count) bool { return c.Quota == quota })
+	if i < 0 {
+		return refused
+	}
+	c := q.usage.Counts[i]
+	switch {
+	case quota.Period == Lifetime:
+	case c.Start.IsZero(), q.at.Time.Before(c.Start), !c.End.IsZero() && !q.at.Time.Before(c.End):
+		return refused
+	}
+	if !c.full() {
+		return allow
+	}
+	refused.After, refused.Need = c.End, q.needOf(c)
+	return refused
+}
+
+// needOf says when a window is over. How many uses others made is not for
+// every caller.
+func (q question) needOf(c Count) string {
+	switch {
+	case c.Unknown && c.Period == Lifetime:
+		return "a policy set after the restore: what was used before it is not known"
+	case c.Period == Lifetime:
+		return fmt.Sprintf("a policy that allows more than %d uses of the entry's whole life", c.Limit)
+	case c.End.IsZero() || q.policy.zone == nil:
+		return fmt.Sprintf("at most %d uses a %v", c.Limit, c.Period)
+	case c.Unknown:
+		return "a time from " + c.End.In(q.policy.zone).Format(time.RFC3339) + " on: what was used before the restore is not known"
+	}
+	return fmt.Sprintf("at most %d uses a %v: the next begins on %s", c.Limit, c.Period, c.End.In(q.policy.zone).Format(time.RFC3339))
+}
+
+// approval asks for one that enough custodians granted, that fits what is to
+// be signed, and that has a use left.
+func approval(q question) Decision {
+	asked := q.policy.approvals
+	if asked == nil || !q.request.Operation.signs() {
+		return allow
+	}
+	needed := func(need string) Decision {
+		return Decision{Reason: ApprovalNeeded, Rule: "approvals", Need: need}
+	}
+	a := q.usage.Approval
+	switch {
+	case a == nil, a.State == NoApproval:
+		return needed("an approval of this use: ask for one, and name it in the request")
+	case a.State == Denied, a.State == Revoked:
+		return Decision{Reason: ApprovalDenied, Rule: "approvals", Need: "another approval: this one was " + a.State.String()}
+	case !a.Fits:
+		return needed("an approval that was asked for by this account for this entry, purpose and document")
+	case a.State != Granted, asked.Persons < 1, asked.grantors(*a) < asked.Persons:
+		return needed(fmt.Sprintf("the approval to be granted by %d of its custodians", max(asked.Persons, 1)))
+	case !slices.Contains(asked.Forms, a.Form):
+		return needed("an approval bound by one of " + listed(asked.Forms))
+	case a.Form == ByDigests && q.request.Entry.Class != ClassKey:
+		return needed("an approval of the document: digests are approved for an entry of class key")
+	case a.Until.IsZero(), q.at.Time.After(a.Until):
+		return needed("an approval that has not ended: ask for another")
+	case q.at.Time.Before(a.From):
+		d := needed("a time from " + date(a.From) + " on")
+		d.After = a.From.UTC()
+		return d
+	case a.Until.Sub(a.From) > asked.Longest, a.Count > asked.Most:
+		return needed(fmt.Sprintf("an approval for at most %d uses within %v", asked.Most, asked.Longest))
+	case a.left() < 1:
+		return needed("an approval that has a use left: ask for another")
+	}
+	return allow
 }
 
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }

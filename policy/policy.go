@@ -33,6 +33,14 @@ type Policy struct {
 	notAfter   time.Time // zero: no such bound
 	batch      int
 	crlMaxAge  time.Duration // of the CA's list of revoked certificates; zero: none is asked for
+
+	versions   []Version
+	containers []Container
+	require    []Field
+	zone       *time.Location // nil: none is named
+	schedule   schedule
+	quotas     []Quota    // entry's before callers', the shortest period first
+	approvals  *Approvals // nil: none is asked for
 }
 
 // Text returns what was parsed, byte for byte.
@@ -70,6 +78,56 @@ func (p Policy) CRLMaxAge() time.Duration { return p.crlMaxAge }
 // Batch returns how many items one request may have, at least 1 in a parsed
 // policy.
 func (p Policy) Batch() int { return p.batch }
+
+// Versions returns the versions of stamp data that may be made.
+func (p Policy) Versions() []Version { return slices.Clone(p.versions) }
+
+// Containers returns what a stamp may be embedded in.
+func (p Policy) Containers() []Container { return slices.Clone(p.containers) }
+
+// Require returns the context fields that every request must carry.
+func (p Policy) Require() []Field { return slices.Clone(p.require) }
+
+// Zone returns the zone in which hours, days and quotas are counted; nil if
+// the policy names none, and then it has none of them but a lifetime.
+func (p Policy) Zone() *time.Location { return p.zone }
+
+// Quotas returns the quotas, the entry's before the callers', the shortest
+// period first.
+func (p Policy) Quotas() []Quota { return slices.Clone(p.quotas) }
+
+// Approvals returns what the policy asks for before a use; false if nothing.
+func (p Policy) Approvals() (Approvals, bool) {
+	if p.approvals == nil {
+		return Approvals{}, false
+	}
+	a := *p.approvals
+	a.Custodians, a.Forms = slices.Clone(a.Custodians), slices.Clone(a.Forms)
+	return a, true
+}
+
+// At returns the instant of a decision by this policy's zone.
+func (p Policy) At(t time.Time, clock Clock) Instant {
+	at := Instant{Time: t.UTC(), Clock: clock}
+	if p.zone != nil {
+		_, at.Offset = t.In(p.zone).Zone()
+	}
+	return at
+}
+
+// Windows returns a count for each quota in the window that holds t, with
+// nothing used: the caller fills in what was.
+func (p Policy) Windows(t time.Time) []Count {
+	counts := make([]Count, len(p.quotas))
+	for i, q := range p.quotas {
+		counts[i].Quota = q
+		if q.Period != Lifetime {
+			w := Window(q.Period, p.zone, t)
+			counts[i].Start, counts[i].End = w.Start, w.End
+		}
+	}
+	return counts
+}
 
 func written(accounts []account) []string {
 	var all []string

@@ -43,6 +43,7 @@ const (
 	Changed               Reason = 223
 	RecordUnproven        Reason = 224
 	ClockJumped           Reason = 225
+	ContainerRefused      Reason = 226
 )
 
 var reasons = map[Reason]string{
@@ -76,6 +77,7 @@ var reasons = map[Reason]string{
 	Changed:               "changed",
 	RecordUnproven:        "record_unproven",
 	ClockJumped:           "clock_jumped",
+	ContainerRefused:      "container",
 }
 
 func (r Reason) String() string {

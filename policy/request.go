@@ -17,6 +17,10 @@ type Request struct {
 	Purpose   string
 	BatchSize int // items asked for, 1 or more
 
+	Version   Version   // of the stamp data; zero where nothing is stamped
+	Container Container // of the document, as declared; zero where nothing is stamped
+	Carries   Fields    // what the request says about the use
+
 	Entry Entry
 }
 
@@ -71,12 +75,6 @@ const (
 // An Instant is the time of a decision.
 type Instant struct {
 	Time   time.Time // UTC
-	Offset int       // of the policy's time zone then, seconds east of UTC
+	Offset int       // of the policy's zone then, seconds east of UTC; 0 without a zone
 	Clock  Clock
 }
-
-// Usage is what was spent before: for each window of a quota [spent,
-// reserved, limit], and the approval that is to be consumed. This version has
-// no rule that counts, so it is empty; it is an argument of Decide from the
-// first day so that a rule can be added without a change to its callers.
-type Usage struct{}

@@ -49,6 +49,7 @@ const (
 	Changed               Code = 223
 	RecordUnproven        Code = 224
 	ClockJumped           Code = 225
+	ContainerRefused      Code = 226
 
 	// Load.
 	Busy               Code = 300
@@ -132,6 +133,7 @@ var codes = map[Code]struct {
 	Changed:               {"changed", retryNow},
 	RecordUnproven:        {"record_unproven", retryNever},
 	ClockJumped:           {"clock_jumped", retryAfter},
+	ContainerRefused:      {"container", retryNever},
 
 	Busy:               {"busy", retryAfter},
 	DeadlineExceeded:   {"deadline", retryNow},

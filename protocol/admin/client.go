@@ -73,6 +73,32 @@ func (c *Client) Policy(ctx context.Context, id string) (Policy, error) {
 	return get[Policy](ctx, c, PathEntries+"/"+url.PathEscape(id)+"/policy")
 }
 
+// TestPolicy asks what would be decided about a use. For admin.sock.
+func (c *Client) TestPolicy(ctx context.Context, id string, q PolicyQuestion) (PolicyAnswer, error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return PolicyAnswer{}, fmt.Errorf("encoding question: %w", err)
+	}
+	return call[PolicyAnswer](ctx, c, http.MethodPost, PathEntries+"/"+url.PathEscape(id)+"/policy/test", bytes.NewReader(body))
+}
+
+// Approvals lists what callers asked custodians for; entry and state may be
+// empty: all.
+func (c *Client) Approvals(ctx context.Context, entry, state string) (Approvals, error) {
+	q := url.Values{}
+	for key, value := range map[string]string{"entry": entry, "state": state} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	return get[Approvals](ctx, c, PathApprovals+"?"+q.Encode())
+}
+
+// Approval asks for one by its id.
+func (c *Client) Approval(ctx context.Context, id string) (Approval, error) {
+	return get[Approval](ctx, c, PathApprovals+"/"+url.PathEscape(id))
+}
+
 // Events reads up to limit lines of the log from an index on.
 func (c *Client) Events(ctx context.Context, from uint64, limit int) (Events, error) {
 	q := url.Values{"from": {strconv.FormatUint(from, 10)}, "limit": {strconv.Itoa(limit)}}

@@ -14,14 +14,15 @@ import (
 // Paths of the interface.
 const (
 	PathStatus     = "/v1/status"
-	PathEntries    = "/v1/entries" // and /v1/entries/{id}, /v1/entries/{id}/policy
+	PathEntries    = "/v1/entries" // and /v1/entries/{id}, /v1/entries/{id}/policy, /v1/entries/{id}/policy/test
 	PathMetrics    = "/v1/metrics" // Prometheus text, not JSON
 	PathTokens     = "/v1/tokens"  // and /v1/tokens/{name}/mechanisms
 	PathActContext = "/v1/act-context"
 	PathActs       = "/v1/acts" // and /v1/acts/{nonce}, of one that waits for signatures
 	PathOfficers   = "/v1/officers"
 	PathCRLs       = "/v1/crls"
-	PathBackups    = "/v1/backups" // /v1/backups/{nonce} of an act of kind backup, once
+	PathApprovals  = "/v1/approvals" // ?entry=ID&state=STATE, and /v1/approvals/{id}
+	PathBackups    = "/v1/backups"   // /v1/backups/{nonce} of an act of kind backup, once
 	PathRestore    = "/v1/restore"
 	PathEvents     = "/v1/events"   // ?from=SEQ&limit=N
 	PathContents   = "/v1/contents" // /v1/contents/{sm3}
@@ -207,6 +208,127 @@ type Policy struct {
 	Groups []Principal `json:"groups"`
 	Stale  []string    `json:"stale"` // names that no longer mean whom they meant: they allow nobody
 	Event  uint64      `json:"event"` // that recorded it
+
+	Zone  string      `json:"zone,omitempty"` // in which hours, days and quotas are counted
+	Usage []UsageItem `json:"usage"`          // of each quota of the whole entry, now
+}
+
+// A UsageItem is how far one quota is used up in the window that runs.
+type UsageItem struct {
+	Rule     string     `json:"rule"` // the quota's key in the policy: "quotas.day"
+	Scope    string     `json:"scope"`
+	Period   string     `json:"period"`
+	Start    *time.Time `json:"start,omitempty"` // of the window; a lifetime has none
+	End      *time.Time `json:"end,omitempty"`   // the first instant of the next one
+	Spent    uint64     `json:"spent"`           // uses in the log
+	Reserved uint64     `json:"reserved"`        // uses that are being signed
+	Limit    uint32     `json:"limit"`
+	Unknown  bool       `json:"unknown,omitempty"` // what was used before a restore is not known: counts as full
+}
+
+// A PolicyQuestion is a use that nobody asks for: a POST of it to
+// PathEntries/{id}/policy/test is answered with what would be decided. What is
+// left out is "nothing said", but for UID and what stands below it.
+type PolicyQuestion struct {
+	Text string `json:"text,omitempty"` // a policy that is not set; empty: the one in force
+
+	User string  `json:"user,omitempty"` // the caller by name, or else
+	UID  *uint32 `json:"uid,omitempty"`  // by number; his groups are those of the user database
+
+	Operation string     `json:"operation,omitempty"` // empty: the policy's first
+	Algorithm string     `json:"algorithm,omitempty"` // empty: the policy's first that fits the key
+	Purpose   string     `json:"purpose,omitempty"`   // empty: the policy's first
+	Version   string     `json:"version,omitempty"`   // empty: the policy's first, for a stamp
+	Container string     `json:"container,omitempty"` // empty: the policy's first, for a stamp
+	Carries   []string   `json:"carries"`             // names of context fields that the request would have
+	Batch     int        `json:"batch,omitempty"`     // 0: one item
+	Approval  string     `json:"approval,omitempty"`  // id of one; whether it fits the document is taken as yes
+	At        *time.Time `json:"at,omitempty"`        // nil: now
+}
+
+// A PolicyAnswer says what would be decided, rule by rule.
+type PolicyAnswer struct {
+	Entry     string `json:"entry"`
+	PolicyRev uint32 `json:"policy_rev"` // 0: the text of the question
+	Engine    int    `json:"engine"`
+
+	At        time.Time `json:"at"`
+	Local     string    `json:"local,omitempty"` // the same by the clock of the policy's zone, RFC 3339
+	Zone      string    `json:"zone,omitempty"`
+	UID       uint32    `json:"uid"`
+	GIDs      []uint32  `json:"gids"`
+	Operation string    `json:"operation,omitempty"`
+	Algorithm string    `json:"algorithm,omitempty"`
+	Purpose   string    `json:"purpose,omitempty"`
+	Version   string    `json:"version,omitempty"`
+	Container string    `json:"container,omitempty"`
+
+	Allowed bool          `json:"allowed"`
+	Rules   []RuleVerdict `json:"rules"` // in the order in which they are asked; the first that refuses is the answer
+	Usage   []UsageItem   `json:"usage"`
+}
+
+// A RuleVerdict is what one rule says.
+type RuleVerdict struct {
+	Rule   string     `json:"rule"`
+	Pass   bool       `json:"pass"`
+	Reason string     `json:"reason,omitempty"` // of a refusal: a name of the table of errors
+	Code   uint32     `json:"code,omitempty"`
+	Why    string     `json:"why"`             // the values that were compared
+	Need   string     `json:"need,omitempty"`  // of a refusal: what would be right
+	After  *time.Time `json:"after,omitempty"` // of a refusal: when to ask again, if anybody can say
+}
+
+// An Approval is what a caller asked custodians for, and what became of it.
+type Approval struct {
+	ID    string `json:"id"`
+	Entry string `json:"entry"`
+	State string `json:"state"` // pending granted denied revoked, and expired of one that was never ended
+	UID   uint32 `json:"uid"`   // of the caller who asked
+	Event uint64 `json:"event"` // of the request
+
+	Purpose       string `json:"purpose"`
+	Justification string `json:"justification"`
+	Person        string `json:"person"` // on whose behalf
+	Dept          string `json:"dept,omitempty"`
+	DocID         string `json:"doc_id,omitempty"`
+	DocNo         string `json:"doc_no,omitempty"`
+	Pages         uint32 `json:"pages,omitempty"`
+
+	Form    string   `json:"form"` // document references digests count: what it is bound to
+	DocSM3  string   `json:"doc_sm3,omitempty"`
+	RefsSM3 string   `json:"refs_sm3,omitempty"`
+	Digests []string `json:"digests"`
+
+	Made    time.Time       `json:"made"`
+	From    time.Time       `json:"from"`
+	Until   time.Time       `json:"until"` // the last instant
+	Count   uint32          `json:"count"` // uses that it is for
+	Used    uint32          `json:"used"`
+	Persons int             `json:"persons"` // who must grant
+	Grants  []ApprovalGrant `json:"grants"`
+	Ended   *ApprovalEnd    `json:"ended,omitempty"`
+
+	Request string `json:"request"` // SM3 of the content, which PathContents has: an act that decides names it
+}
+
+// An ApprovalGrant is one act that grants.
+type ApprovalGrant struct {
+	By    []string `json:"by"` // ids of officers
+	Event uint64   `json:"event"`
+}
+
+// An ApprovalEnd is the act that denied or revoked.
+type ApprovalEnd struct {
+	By    []string `json:"by"`
+	Basis string   `json:"basis"`
+	Event uint64   `json:"event"`
+}
+
+// Approvals answers PathApprovals: those that run, the soonest to end first,
+// and those that ended while this daemon ran.
+type Approvals struct {
+	Approvals []Approval `json:"approvals"`
 }
 
 // A Principal is whom a name of a policy meant when the policy was set.

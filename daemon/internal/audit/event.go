@@ -31,11 +31,12 @@ const (
 	KindLogKey      Kind = "log-key"
 	KindSelfTest    Kind = "selftest"
 	KindReanchor    Kind = "reanchor"
+	KindApproval    Kind = "approval" // a caller asked for one
 )
 
 var kinds = []Kind{
 	KindGenesis, KindSign, KindStamp, KindRead, KindRefuse, KindRefusedMany, KindAct, KindStatus, KindStart, KindStop,
-	KindLogKey, KindSelfTest, KindReanchor,
+	KindLogKey, KindSelfTest, KindReanchor, KindApproval,
 }
 
 // A Result is the outcome of what was asked. The zero value is no result.
@@ -138,10 +139,17 @@ type Event struct {
 	// On what grounds.
 	PolicyRev uint32   `json:"policy_rev,omitempty"`
 	Engine    uint32   `json:"engine,omitempty"`
-	Local     int32    `json:"local,omitempty"` // zone offset used, in seconds
-	Use       []string `json:"use,omitempty"`
-	Approval  string   `json:"approval,omitempty"`
-	CRL       string   `json:"crl,omitempty"`
+	Local     int32    `json:"local,omitempty"`    // zone offset used, in seconds
+	Use       []string `json:"use,omitempty"`      // policy.Count as text, one for each quota
+	Approval  string   `json:"approval,omitempty"` // id
+	CRL       string   `json:"crl,omitempty"`      // hash of the list of revoked certificates relied on
+	CRLMade   string   `json:"crl_made,omitempty"` // its thisUpdate, RFC 3339 in UTC
+
+	// Given is the policy.Approval that the decision looked at, and But what
+	// kept the entry from being as a use wants it: see Given and But in
+	// judged.go. Neither stands in the event of a use that needed none.
+	Given string   `json:"given,omitempty"`
+	But   []string `json:"but,omitempty"`
 
 	Result Result `json:"result,omitempty"`
 	Reason string `json:"reason,omitempty"` // a name of the table of errors

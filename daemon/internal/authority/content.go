@@ -77,9 +77,29 @@ type AcceptStore struct {
 	Basis string `json:"basis"`
 }
 
-// A SetPolicy replaces the policy of the target.
+// A SetPolicy replaces the policy of the target. It is the content of
+// policy.narrow too.
 type SetPolicy struct {
 	Text string `json:"text"` // TOML
+
+	// Nobody says that the policy is meant to allow nobody.
+	Nobody bool `json:"nobody,omitempty"`
+}
+
+// A GrantApproval approves what a caller asked for. Request is the SM3 of the
+// content that the officer saw.
+type GrantApproval struct {
+	Approval string `json:"approval"` // its id
+	Request  string `json:"request"`
+	Count    uint32 `json:"count,omitempty"` // fewer uses than were asked for; 0: as many
+	Until    string `json:"until,omitempty"` // an earlier end, RFC 3339 in UTC; empty: the one asked for
+}
+
+// An EndApproval denies what was asked for, or revokes what was granted.
+type EndApproval struct {
+	Approval string `json:"approval"`
+	Request  string `json:"request"`
+	Basis    string `json:"basis"`
 }
 
 // A Suspend adds a hold to the target.

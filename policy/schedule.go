@@ -1,0 +1,135 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A schedule is when an entry may be used, by the clock of the policy's zone.
+// The zero value is always: hours and days narrow where they are given.
+type schedule struct {
+	hours    []hours // in order, without overlap
+	hasHours bool    // hours were given, if only an empty list
+
+	weekdays    [7]bool    // by time.Weekday
+	openDates   []civilDay // dates that are open whatever their weekday
+	hasWeekdays bool
+
+	holidays []days // closed, in order, without overlap
+}
+
+// hours are minutes of the day, from the first up to the second, which is not
+// one of them: 08:30-12:00 is {510, 720}.
+type hours struct{ from, until int }
+
+func (h hours) String() string {
+	return fmt.Sprintf("%02d:%02d-%02d:%02d", h.from/60, h.from%60, h.until/60, h.until%60)
+}
+
+// A civilDay is a date, counted in days from 1970-01-01 (a Thursday).
+type civilDay int
+
+func (d civilDay) time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+
+func (d civilDay) weekday() time.Weekday { return d.time().Weekday() }
+
+func (d civilDay) String() string { return d.time().Format(time.DateOnly) }
+
+// days are dates, both ends included.
+type days struct{ first, last civilDay }
+
+func (d days) String() string {
+	if d.first == d.last {
+		return d.first.String()
+	}
+	return d.first.String() + ".." + d.last.String()
+}
+
+// localClock splits an instant at an offset (seconds east of UTC) into the
+// date and the second of the day.
+func localClock(t time.Time, offset int) (day civilDay, second int) {
+	local := t.Unix() + int64(offset)
+	day = civilDay(local / 86400)
+	if local%86400 < 0 {
+		day--
+	}
+	return day, int(local - int64(day)*86400)
+}
+
+func (s schedule) isZero() bool { return !s.hasHours && !s.hasWeekdays && len(s.holidays) == 0 }
+
+// isOpen tells whether the day is one of use; if not, which key says so.
+func (s schedule) isOpen(day civilDay) (closedBy string) {
+	switch {
+	case slices.ContainsFunc(s.holidays, func(h days) bool { return h.first <= day && day <= h.last }):
+		return "holidays"
+	case s.hasWeekdays && !s.weekdays[day.weekday()] && !slices.Contains(s.openDates, day):
+		return "weekdays"
+	}
+	return ""
+}
+
+// closedBy returns the key that keeps an instant from being one of use, "" if
+// it is.
+func (s schedule) closedBy(t time.Time, offset int) string {
+	day, second := localClock(t, offset)
+	if by := s.isOpen(day); by != "" {
+		return by
+	}
+	if s.hasHours && !slices.ContainsFunc(s.hours, func(h hours) bool { return h.from*60 <= second && second < h.until*60 }) {
+		return "hours"
+	}
+	return ""
+}
+
+// searchDays is how far next looks ahead.
+const searchDays = 800
+
+// next returns the first instant of use at or after t, zero if there is none
+// within two years. Between two changes of the zone's offset the local clock
+// runs evenly, so there the days can be counted.
+func (s schedule) next(zone *time.Location, t time.Time) time.Time {
+	end := t.AddDate(0, 0, searchDays)
+	for t.Before(end) {
+		_, offset := t.In(zone).Zone()
+		_, until := t.In(zone).ZoneBounds()
+		if until.IsZero() || until.After(end) {
+			until = end
+		}
+		if open := s.nextAt(offset, t, until); !open.IsZero() {
+			return open
+		}
+		t = until
+	}
+	return time.Time{}
+}
+
+// nextAt is next for the instants before until, which all have one offset.
+func (s schedule) nextAt(offset int, t, until time.Time) time.Time {
+	first, _ := localClock(t, offset)
+	last, _ := localClock(until.Add(-1), offset)
+	for day := first; day <= last; day++ {
+		if s.isOpen(day) != "" {
+			continue
+		}
+		for _, h := range s.spansOfDay() {
+			open := time.Unix(int64(day)*86400+int64(h.from)*60-int64(offset), 0).UTC()
+			shut := open.Add(time.Duration(h.until-h.from) * time.Minute)
+			if open.Before(t) {
+				open = t.UTC()
+			}
+			if open.Before(shut) && open.Before(until) {
+				return open
+			}
+		}
+	}
+	return time.Time{}
+}
+
+func (s schedule) spansOfDay() []hours {
+	if !s.hasHours {
+		return []hours{{0, 24 * 60}}
+	}
+	return s.hours
+}
