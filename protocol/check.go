@@ -197,6 +197,11 @@ func checkSignHead(r *SignRequest) *Error {
 	if fault := checkToken("request_id", r.RequestId, MaxRequestID); fault != nil {
 		return fault
 	}
+	if r.Approval != "" {
+		if fault := CheckApprovalID("approval", r.Approval); fault != nil {
+			return fault
+		}
+	}
 	return checkContext("context", r.Context)
 }
 
@@ -208,8 +213,6 @@ func checkSignForm(r *SignRequest) *Error {
 		return fieldError(Unsupported, "form", "%v is not built yet: want RAW", r.Form)
 	case r.Attributes:
 		return fieldError(Unsupported, "attributes", "signed attributes go with a CMS form, which is not built yet")
-	case r.Approval != "":
-		return fieldError(Unsupported, "approval", "approvals are not built yet")
 	}
 	return nil
 }

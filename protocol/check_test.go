@@ -86,14 +86,14 @@ func each(m proto.Message, visit func(protoreflect.FieldDescriptor)) {
 // error alone, and finds nothing of the request's bytes in it.
 func TestFaultsSayWhatWouldBeRight(t *testing.T) {
 	for _, v := range readVectors(t) {
-		if v.file != "sign-bad.txt" {
+		if v.file != "sign-bad.txt" && v.file != "approval-bad.txt" {
 			continue
 		}
 		f, err := protocol.ReadRequest(bytes.NewReader(v.stream), v.limit)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, fault := protocol.ParseSign(f.Payload)
+		_, fault := parse(f)
 		if fault == nil || len(fault.Message) < 8 || len(fault.Message) > 200 || fault.Retry != protocol.Retry_NEVER {
 			t.Errorf("%s: %v", v.name, fault)
 		}

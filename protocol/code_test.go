@@ -23,6 +23,7 @@ var promised = []struct {
 	{214, "seal_outlives_cert", "N"}, {215, "key_mismatch", "N"}, {216, "clock_behind", "A"}, {217, "signer_not_in_seal", "N"},
 	{218, "op_not_for_seal", "N"}, {219, "ses_structure_in_message", "N"}, {220, "context_required", "N"}, {221, "seal_must_be_remade", "N"},
 	{222, "cert_is_encryption", "N"}, {223, "changed", "R"}, {224, "record_unproven", "N"}, {225, "clock_jumped", "A"},
+	{226, "container", "N"},
 	{300, "busy", "A"}, {301, "deadline", "R"}, {302, "shutting_down", "R"}, {303, "too_many_connections", "A"},
 	{400, "hsm_unavailable", "A"}, {401, "hsm_failed", "R"}, {402, "bad_signature", "R"}, {403, "pin_latched", "N"},
 	{500, "store_full", "A"}, {501, "poisoned", "N"}, {502, "recovery", "N"}, {503, "uninitialised", "N"},
@@ -85,13 +86,13 @@ func TestReasonsOfThePolicyAreCodes(t *testing.T) {
 			}
 		}
 	}
-	if n != 27 {
-		t.Errorf("%d reasons, want 27", n)
+	if n != 28 {
+		t.Errorf("%d reasons, want 28", n)
 	}
 }
 
 func TestNothingUnnamedLeaves(t *testing.T) {
-	for _, c := range []protocol.Code{0, 1, 99, 111, 226, 999, 1 << 31} {
+	for _, c := range []protocol.Code{0, 1, 99, 111, 227, 999, 1 << 31} {
 		if e := protocol.NewError(c, "m"); e.Code != uint32(protocol.Internal) || e.Retry == protocol.Retry_RETRY_UNSPECIFIED {
 			t.Errorf("NewError(%d) = %d, retry %v, want internal", uint32(c), e.Code, e.Retry)
 		}

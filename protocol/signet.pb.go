@@ -304,6 +304,120 @@ func (EntryClass) EnumDescriptor() ([]byte, []int) {
 	return file_protocol_signet_proto_rawDescGZIP(), []int{4}
 }
 
+// What an approval is bound to: what a custodian can check.
+type ApprovalForm int32
+
+const (
+	ApprovalForm_APPROVAL_FORM_UNSPECIFIED ApprovalForm = 0
+	ApprovalForm_BY_DOCUMENT               ApprovalForm = 1 // context.doc_sm3
+	ApprovalForm_BY_REFERENCES             ApprovalForm = 2 // refs_sm3
+	ApprovalForm_BY_DIGESTS                ApprovalForm = 3 // digests
+	ApprovalForm_BY_COUNT                  ApprovalForm = 4 // any use, a number of times
+)
+
+// Enum value maps for ApprovalForm.
+var (
+	ApprovalForm_name = map[int32]string{
+		0: "APPROVAL_FORM_UNSPECIFIED",
+		1: "BY_DOCUMENT",
+		2: "BY_REFERENCES",
+		3: "BY_DIGESTS",
+		4: "BY_COUNT",
+	}
+	ApprovalForm_value = map[string]int32{
+		"APPROVAL_FORM_UNSPECIFIED": 0,
+		"BY_DOCUMENT":               1,
+		"BY_REFERENCES":             2,
+		"BY_DIGESTS":                3,
+		"BY_COUNT":                  4,
+	}
+)
+
+func (x ApprovalForm) Enum() *ApprovalForm {
+	p := new(ApprovalForm)
+	*p = x
+	return p
+}
+
+func (x ApprovalForm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ApprovalForm) Descriptor() protoreflect.EnumDescriptor {
+	return file_protocol_signet_proto_enumTypes[5].Descriptor()
+}
+
+func (ApprovalForm) Type() protoreflect.EnumType {
+	return &file_protocol_signet_proto_enumTypes[5]
+}
+
+func (x ApprovalForm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ApprovalForm.Descriptor instead.
+func (ApprovalForm) EnumDescriptor() ([]byte, []int) {
+	return file_protocol_signet_proto_rawDescGZIP(), []int{5}
+}
+
+type ApprovalState int32
+
+const (
+	ApprovalState_APPROVAL_STATE_UNSPECIFIED ApprovalState = 0
+	ApprovalState_APPROVAL_PENDING           ApprovalState = 1
+	ApprovalState_APPROVAL_GRANTED           ApprovalState = 2
+	ApprovalState_APPROVAL_DENIED            ApprovalState = 3
+	ApprovalState_APPROVAL_REVOKED           ApprovalState = 4
+	ApprovalState_APPROVAL_EXPIRED           ApprovalState = 5
+)
+
+// Enum value maps for ApprovalState.
+var (
+	ApprovalState_name = map[int32]string{
+		0: "APPROVAL_STATE_UNSPECIFIED",
+		1: "APPROVAL_PENDING",
+		2: "APPROVAL_GRANTED",
+		3: "APPROVAL_DENIED",
+		4: "APPROVAL_REVOKED",
+		5: "APPROVAL_EXPIRED",
+	}
+	ApprovalState_value = map[string]int32{
+		"APPROVAL_STATE_UNSPECIFIED": 0,
+		"APPROVAL_PENDING":           1,
+		"APPROVAL_GRANTED":           2,
+		"APPROVAL_DENIED":            3,
+		"APPROVAL_REVOKED":           4,
+		"APPROVAL_EXPIRED":           5,
+	}
+)
+
+func (x ApprovalState) Enum() *ApprovalState {
+	p := new(ApprovalState)
+	*p = x
+	return p
+}
+
+func (x ApprovalState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ApprovalState) Descriptor() protoreflect.EnumDescriptor {
+	return file_protocol_signet_proto_enumTypes[6].Descriptor()
+}
+
+func (ApprovalState) Type() protoreflect.EnumType {
+	return &file_protocol_signet_proto_enumTypes[6]
+}
+
+func (x ApprovalState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ApprovalState.Descriptor instead.
+func (ApprovalState) EnumDescriptor() ([]byte, []int) {
+	return file_protocol_signet_proto_rawDescGZIP(), []int{6}
+}
+
 type HealthRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1838,6 +1952,402 @@ func (x *Error) GetCounted() bool {
 	return false
 }
 
+type ApprovalRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entry         string                 `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
+	Context       *Context               `protobuf:"bytes,2,opt,name=context,proto3" json:"context,omitempty"` // kept for ever in clear: without its private fields
+	Justification string                 `protobuf:"bytes,3,opt,name=justification,proto3" json:"justification,omitempty"`
+	Form          ApprovalForm           `protobuf:"varint,4,opt,name=form,proto3,enum=signet.v1.ApprovalForm" json:"form,omitempty"`
+	RefsSm3       []byte                 `protobuf:"bytes,5,opt,name=refs_sm3,json=refsSm3,proto3" json:"refs_sm3,omitempty"`
+	Digests       [][]byte               `protobuf:"bytes,6,rep,name=digests,proto3" json:"digests,omitempty"` // what the key is to sign
+	Count         uint32                 `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`    // uses; 0 is 1, or the number of digests
+	NotBefore     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	RequestId     string                 `protobuf:"bytes,10,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalRequest) Reset() {
+	*x = ApprovalRequest{}
+	mi := &file_protocol_signet_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalRequest) ProtoMessage() {}
+
+func (x *ApprovalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_signet_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalRequest.ProtoReflect.Descriptor instead.
+func (*ApprovalRequest) Descriptor() ([]byte, []int) {
+	return file_protocol_signet_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ApprovalRequest) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *ApprovalRequest) GetContext() *Context {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+func (x *ApprovalRequest) GetJustification() string {
+	if x != nil {
+		return x.Justification
+	}
+	return ""
+}
+
+func (x *ApprovalRequest) GetForm() ApprovalForm {
+	if x != nil {
+		return x.Form
+	}
+	return ApprovalForm_APPROVAL_FORM_UNSPECIFIED
+}
+
+func (x *ApprovalRequest) GetRefsSm3() []byte {
+	if x != nil {
+		return x.RefsSm3
+	}
+	return nil
+}
+
+func (x *ApprovalRequest) GetDigests() [][]byte {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+func (x *ApprovalRequest) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ApprovalRequest) GetNotBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotBefore
+	}
+	return nil
+}
+
+func (x *ApprovalRequest) GetNotAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotAfter
+	}
+	return nil
+}
+
+func (x *ApprovalRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type ApprovalReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Approval      *ApprovalInfo          `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
+	Receipt       *Receipt               `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	Repeated      bool                   `protobuf:"varint,3,opt,name=repeated,proto3" json:"repeated,omitempty"` // the recorded answer of an earlier request_id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalReply) Reset() {
+	*x = ApprovalReply{}
+	mi := &file_protocol_signet_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalReply) ProtoMessage() {}
+
+func (x *ApprovalReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_signet_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalReply.ProtoReflect.Descriptor instead.
+func (*ApprovalReply) Descriptor() ([]byte, []int) {
+	return file_protocol_signet_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ApprovalReply) GetApproval() *ApprovalInfo {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
+func (x *ApprovalReply) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *ApprovalReply) GetRepeated() bool {
+	if x != nil {
+		return x.Repeated
+	}
+	return false
+}
+
+type ApprovalStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Approval      string                 `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalStatusRequest) Reset() {
+	*x = ApprovalStatusRequest{}
+	mi := &file_protocol_signet_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalStatusRequest) ProtoMessage() {}
+
+func (x *ApprovalStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_signet_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalStatusRequest.ProtoReflect.Descriptor instead.
+func (*ApprovalStatusRequest) Descriptor() ([]byte, []int) {
+	return file_protocol_signet_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ApprovalStatusRequest) GetApproval() string {
+	if x != nil {
+		return x.Approval
+	}
+	return ""
+}
+
+type ApprovalStatusReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Approval      *ApprovalInfo          `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalStatusReply) Reset() {
+	*x = ApprovalStatusReply{}
+	mi := &file_protocol_signet_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalStatusReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalStatusReply) ProtoMessage() {}
+
+func (x *ApprovalStatusReply) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_signet_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalStatusReply.ProtoReflect.Descriptor instead.
+func (*ApprovalStatusReply) Descriptor() ([]byte, []int) {
+	return file_protocol_signet_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ApprovalStatusReply) GetApproval() *ApprovalInfo {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
+type ApprovalInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Entry         string                 `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	State         ApprovalState          `protobuf:"varint,3,opt,name=state,proto3,enum=signet.v1.ApprovalState" json:"state,omitempty"`
+	Form          ApprovalForm           `protobuf:"varint,4,opt,name=form,proto3,enum=signet.v1.ApprovalForm" json:"form,omitempty"`
+	Count         uint32                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"` // uses that it is for
+	Used          uint32                 `protobuf:"varint,6,opt,name=used,proto3" json:"used,omitempty"`
+	Persons       uint32                 `protobuf:"varint,7,opt,name=persons,proto3" json:"persons,omitempty"` // who must grant it
+	Granted       uint32                 `protobuf:"varint,8,opt,name=granted,proto3" json:"granted,omitempty"` // who have
+	NotBefore     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"` // the last instant
+	Reason        string                 `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`                     // of who denied or revoked it
+	Request       []byte                 `protobuf:"bytes,12,opt,name=request,proto3" json:"request,omitempty"`                   // SM3 of what custodians approve
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApprovalInfo) Reset() {
+	*x = ApprovalInfo{}
+	mi := &file_protocol_signet_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalInfo) ProtoMessage() {}
+
+func (x *ApprovalInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_protocol_signet_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalInfo.ProtoReflect.Descriptor instead.
+func (*ApprovalInfo) Descriptor() ([]byte, []int) {
+	return file_protocol_signet_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ApprovalInfo) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ApprovalInfo) GetEntry() string {
+	if x != nil {
+		return x.Entry
+	}
+	return ""
+}
+
+func (x *ApprovalInfo) GetState() ApprovalState {
+	if x != nil {
+		return x.State
+	}
+	return ApprovalState_APPROVAL_STATE_UNSPECIFIED
+}
+
+func (x *ApprovalInfo) GetForm() ApprovalForm {
+	if x != nil {
+		return x.Form
+	}
+	return ApprovalForm_APPROVAL_FORM_UNSPECIFIED
+}
+
+func (x *ApprovalInfo) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ApprovalInfo) GetUsed() uint32 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *ApprovalInfo) GetPersons() uint32 {
+	if x != nil {
+		return x.Persons
+	}
+	return 0
+}
+
+func (x *ApprovalInfo) GetGranted() uint32 {
+	if x != nil {
+		return x.Granted
+	}
+	return 0
+}
+
+func (x *ApprovalInfo) GetNotBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotBefore
+	}
+	return nil
+}
+
+func (x *ApprovalInfo) GetNotAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotAfter
+	}
+	return nil
+}
+
+func (x *ApprovalInfo) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ApprovalInfo) GetRequest() []byte {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
 var File_protocol_signet_proto protoreflect.FileDescriptor
 
 const file_protocol_signet_proto_rawDesc = "" +
@@ -1972,7 +2482,44 @@ const file_protocol_signet_proto_rawDesc = "" +
 	"\x05event\x18\t \x01(\x04H\x00R\x05event\x88\x01\x01\x12\x18\n" +
 	"\acounted\x18\n" +
 	" \x01(\bR\acountedB\b\n" +
-	"\x06_event*\xec\x01\n" +
+	"\x06_event\"\x86\x03\n" +
+	"\x0fApprovalRequest\x12\x14\n" +
+	"\x05entry\x18\x01 \x01(\tR\x05entry\x12,\n" +
+	"\acontext\x18\x02 \x01(\v2\x12.signet.v1.ContextR\acontext\x12$\n" +
+	"\rjustification\x18\x03 \x01(\tR\rjustification\x12+\n" +
+	"\x04form\x18\x04 \x01(\x0e2\x17.signet.v1.ApprovalFormR\x04form\x12\x19\n" +
+	"\brefs_sm3\x18\x05 \x01(\fR\arefsSm3\x12\x18\n" +
+	"\adigests\x18\x06 \x03(\fR\adigests\x12\x14\n" +
+	"\x05count\x18\a \x01(\rR\x05count\x129\n" +
+	"\n" +
+	"not_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n" +
+	"\tnot_after\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\n" +
+	" \x01(\tR\trequestId\"\x8e\x01\n" +
+	"\rApprovalReply\x123\n" +
+	"\bapproval\x18\x01 \x01(\v2\x17.signet.v1.ApprovalInfoR\bapproval\x12,\n" +
+	"\areceipt\x18\x02 \x01(\v2\x12.signet.v1.ReceiptR\areceipt\x12\x1a\n" +
+	"\brepeated\x18\x03 \x01(\bR\brepeated\"3\n" +
+	"\x15ApprovalStatusRequest\x12\x1a\n" +
+	"\bapproval\x18\x01 \x01(\tR\bapproval\"J\n" +
+	"\x13ApprovalStatusReply\x123\n" +
+	"\bapproval\x18\x01 \x01(\v2\x17.signet.v1.ApprovalInfoR\bapproval\"\x95\x03\n" +
+	"\fApprovalInfo\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\tR\x05entry\x12.\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x18.signet.v1.ApprovalStateR\x05state\x12+\n" +
+	"\x04form\x18\x04 \x01(\x0e2\x17.signet.v1.ApprovalFormR\x04form\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\x12\x12\n" +
+	"\x04used\x18\x06 \x01(\rR\x04used\x12\x18\n" +
+	"\apersons\x18\a \x01(\rR\apersons\x12\x18\n" +
+	"\agranted\x18\b \x01(\rR\agranted\x129\n" +
+	"\n" +
+	"not_before\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n" +
+	"\tnot_after\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12\x16\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason\x12\x18\n" +
+	"\arequest\x18\f \x01(\fR\arequest*\xec\x01\n" +
 	"\tAlgorithm\x12\x19\n" +
 	"\x15ALGORITHM_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aSM2_SM3\x10\x01\x12\x15\n" +
@@ -2007,7 +2554,21 @@ const file_protocol_signet_proto_rawDesc = "" +
 	"EntryClass\x12\x1b\n" +
 	"\x17ENTRY_CLASS_UNSPECIFIED\x10\x00\x12\a\n" +
 	"\x03KEY\x10\x01\x12\b\n" +
-	"\x04SEAL\x10\x02B\x11Z\x0fsignet/protocolb\x06proto3"
+	"\x04SEAL\x10\x02*o\n" +
+	"\fApprovalForm\x12\x1d\n" +
+	"\x19APPROVAL_FORM_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vBY_DOCUMENT\x10\x01\x12\x11\n" +
+	"\rBY_REFERENCES\x10\x02\x12\x0e\n" +
+	"\n" +
+	"BY_DIGESTS\x10\x03\x12\f\n" +
+	"\bBY_COUNT\x10\x04*\x9c\x01\n" +
+	"\rApprovalState\x12\x1e\n" +
+	"\x1aAPPROVAL_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10APPROVAL_PENDING\x10\x01\x12\x14\n" +
+	"\x10APPROVAL_GRANTED\x10\x02\x12\x13\n" +
+	"\x0fAPPROVAL_DENIED\x10\x03\x12\x14\n" +
+	"\x10APPROVAL_REVOKED\x10\x04\x12\x14\n" +
+	"\x10APPROVAL_EXPIRED\x10\x05B\x11Z\x0fsignet/protocolb\x06proto3"
 
 var (
 	file_protocol_signet_proto_rawDescOnce sync.Once
@@ -2021,67 +2582,85 @@ func file_protocol_signet_proto_rawDescGZIP() []byte {
 	return file_protocol_signet_proto_rawDescData
 }
 
-var file_protocol_signet_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_protocol_signet_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_protocol_signet_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_protocol_signet_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_protocol_signet_proto_goTypes = []any{
 	(Algorithm)(0),                // 0: signet.v1.Algorithm
 	(SignForm)(0),                 // 1: signet.v1.SignForm
 	(ResultForm)(0),               // 2: signet.v1.ResultForm
 	(Retry)(0),                    // 3: signet.v1.Retry
 	(EntryClass)(0),               // 4: signet.v1.EntryClass
-	(*HealthRequest)(nil),         // 5: signet.v1.HealthRequest
-	(*HealthReply)(nil),           // 6: signet.v1.HealthReply
-	(*TokenHealth)(nil),           // 7: signet.v1.TokenHealth
-	(*TimeRequest)(nil),           // 8: signet.v1.TimeRequest
-	(*TimeReply)(nil),             // 9: signet.v1.TimeReply
-	(*ListEntriesRequest)(nil),    // 10: signet.v1.ListEntriesRequest
-	(*ListEntriesReply)(nil),      // 11: signet.v1.ListEntriesReply
-	(*EntryInfo)(nil),             // 12: signet.v1.EntryInfo
-	(*SignRequest)(nil),           // 13: signet.v1.SignRequest
-	(*Input)(nil),                 // 14: signet.v1.Input
-	(*Context)(nil),               // 15: signet.v1.Context
-	(*SignReply)(nil),             // 16: signet.v1.SignReply
-	(*Result)(nil),                // 17: signet.v1.Result
-	(*Signed)(nil),                // 18: signet.v1.Signed
-	(*Stamped)(nil),               // 19: signet.v1.Stamped
-	(*Receipt)(nil),               // 20: signet.v1.Receipt
-	(*StampRequest)(nil),          // 21: signet.v1.StampRequest
-	(*StampInput)(nil),            // 22: signet.v1.StampInput
-	(*Error)(nil),                 // 23: signet.v1.Error
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(ApprovalForm)(0),             // 5: signet.v1.ApprovalForm
+	(ApprovalState)(0),            // 6: signet.v1.ApprovalState
+	(*HealthRequest)(nil),         // 7: signet.v1.HealthRequest
+	(*HealthReply)(nil),           // 8: signet.v1.HealthReply
+	(*TokenHealth)(nil),           // 9: signet.v1.TokenHealth
+	(*TimeRequest)(nil),           // 10: signet.v1.TimeRequest
+	(*TimeReply)(nil),             // 11: signet.v1.TimeReply
+	(*ListEntriesRequest)(nil),    // 12: signet.v1.ListEntriesRequest
+	(*ListEntriesReply)(nil),      // 13: signet.v1.ListEntriesReply
+	(*EntryInfo)(nil),             // 14: signet.v1.EntryInfo
+	(*SignRequest)(nil),           // 15: signet.v1.SignRequest
+	(*Input)(nil),                 // 16: signet.v1.Input
+	(*Context)(nil),               // 17: signet.v1.Context
+	(*SignReply)(nil),             // 18: signet.v1.SignReply
+	(*Result)(nil),                // 19: signet.v1.Result
+	(*Signed)(nil),                // 20: signet.v1.Signed
+	(*Stamped)(nil),               // 21: signet.v1.Stamped
+	(*Receipt)(nil),               // 22: signet.v1.Receipt
+	(*StampRequest)(nil),          // 23: signet.v1.StampRequest
+	(*StampInput)(nil),            // 24: signet.v1.StampInput
+	(*Error)(nil),                 // 25: signet.v1.Error
+	(*ApprovalRequest)(nil),       // 26: signet.v1.ApprovalRequest
+	(*ApprovalReply)(nil),         // 27: signet.v1.ApprovalReply
+	(*ApprovalStatusRequest)(nil), // 28: signet.v1.ApprovalStatusRequest
+	(*ApprovalStatusReply)(nil),   // 29: signet.v1.ApprovalStatusReply
+	(*ApprovalInfo)(nil),          // 30: signet.v1.ApprovalInfo
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
 }
 var file_protocol_signet_proto_depIdxs = []int32{
-	24, // 0: signet.v1.HealthReply.now:type_name -> google.protobuf.Timestamp
-	7,  // 1: signet.v1.HealthReply.tokens:type_name -> signet.v1.TokenHealth
-	24, // 2: signet.v1.TimeReply.now:type_name -> google.protobuf.Timestamp
-	12, // 3: signet.v1.ListEntriesReply.entries:type_name -> signet.v1.EntryInfo
+	31, // 0: signet.v1.HealthReply.now:type_name -> google.protobuf.Timestamp
+	9,  // 1: signet.v1.HealthReply.tokens:type_name -> signet.v1.TokenHealth
+	31, // 2: signet.v1.TimeReply.now:type_name -> google.protobuf.Timestamp
+	14, // 3: signet.v1.ListEntriesReply.entries:type_name -> signet.v1.EntryInfo
 	4,  // 4: signet.v1.EntryInfo.class:type_name -> signet.v1.EntryClass
 	0,  // 5: signet.v1.EntryInfo.algorithms:type_name -> signet.v1.Algorithm
 	0,  // 6: signet.v1.SignRequest.algorithm:type_name -> signet.v1.Algorithm
-	14, // 7: signet.v1.SignRequest.inputs:type_name -> signet.v1.Input
-	15, // 8: signet.v1.SignRequest.context:type_name -> signet.v1.Context
+	16, // 7: signet.v1.SignRequest.inputs:type_name -> signet.v1.Input
+	17, // 8: signet.v1.SignRequest.context:type_name -> signet.v1.Context
 	1,  // 9: signet.v1.SignRequest.form:type_name -> signet.v1.SignForm
-	15, // 10: signet.v1.Input.context:type_name -> signet.v1.Context
-	17, // 11: signet.v1.SignReply.results:type_name -> signet.v1.Result
-	18, // 12: signet.v1.Result.signed:type_name -> signet.v1.Signed
-	19, // 13: signet.v1.Result.stamped:type_name -> signet.v1.Stamped
-	23, // 14: signet.v1.Result.error:type_name -> signet.v1.Error
-	20, // 15: signet.v1.Signed.receipt:type_name -> signet.v1.Receipt
-	24, // 16: signet.v1.Signed.decided:type_name -> google.protobuf.Timestamp
-	20, // 17: signet.v1.Stamped.receipt:type_name -> signet.v1.Receipt
-	24, // 18: signet.v1.Stamped.decided:type_name -> google.protobuf.Timestamp
-	22, // 19: signet.v1.StampRequest.inputs:type_name -> signet.v1.StampInput
-	15, // 20: signet.v1.StampRequest.context:type_name -> signet.v1.Context
+	17, // 10: signet.v1.Input.context:type_name -> signet.v1.Context
+	19, // 11: signet.v1.SignReply.results:type_name -> signet.v1.Result
+	20, // 12: signet.v1.Result.signed:type_name -> signet.v1.Signed
+	21, // 13: signet.v1.Result.stamped:type_name -> signet.v1.Stamped
+	25, // 14: signet.v1.Result.error:type_name -> signet.v1.Error
+	22, // 15: signet.v1.Signed.receipt:type_name -> signet.v1.Receipt
+	31, // 16: signet.v1.Signed.decided:type_name -> google.protobuf.Timestamp
+	22, // 17: signet.v1.Stamped.receipt:type_name -> signet.v1.Receipt
+	31, // 18: signet.v1.Stamped.decided:type_name -> google.protobuf.Timestamp
+	24, // 19: signet.v1.StampRequest.inputs:type_name -> signet.v1.StampInput
+	17, // 20: signet.v1.StampRequest.context:type_name -> signet.v1.Context
 	2,  // 21: signet.v1.StampRequest.form:type_name -> signet.v1.ResultForm
-	24, // 22: signet.v1.StampInput.sign_time:type_name -> google.protobuf.Timestamp
-	15, // 23: signet.v1.StampInput.context:type_name -> signet.v1.Context
+	31, // 22: signet.v1.StampInput.sign_time:type_name -> google.protobuf.Timestamp
+	17, // 23: signet.v1.StampInput.context:type_name -> signet.v1.Context
 	3,  // 24: signet.v1.Error.retry:type_name -> signet.v1.Retry
-	24, // 25: signet.v1.Error.after:type_name -> google.protobuf.Timestamp
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	31, // 25: signet.v1.Error.after:type_name -> google.protobuf.Timestamp
+	17, // 26: signet.v1.ApprovalRequest.context:type_name -> signet.v1.Context
+	5,  // 27: signet.v1.ApprovalRequest.form:type_name -> signet.v1.ApprovalForm
+	31, // 28: signet.v1.ApprovalRequest.not_before:type_name -> google.protobuf.Timestamp
+	31, // 29: signet.v1.ApprovalRequest.not_after:type_name -> google.protobuf.Timestamp
+	30, // 30: signet.v1.ApprovalReply.approval:type_name -> signet.v1.ApprovalInfo
+	22, // 31: signet.v1.ApprovalReply.receipt:type_name -> signet.v1.Receipt
+	30, // 32: signet.v1.ApprovalStatusReply.approval:type_name -> signet.v1.ApprovalInfo
+	6,  // 33: signet.v1.ApprovalInfo.state:type_name -> signet.v1.ApprovalState
+	5,  // 34: signet.v1.ApprovalInfo.form:type_name -> signet.v1.ApprovalForm
+	31, // 35: signet.v1.ApprovalInfo.not_before:type_name -> google.protobuf.Timestamp
+	31, // 36: signet.v1.ApprovalInfo.not_after:type_name -> google.protobuf.Timestamp
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_protocol_signet_proto_init() }
@@ -2110,8 +2689,8 @@ func file_protocol_signet_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_protocol_signet_proto_rawDesc), len(file_protocol_signet_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   19,
+			NumEnums:      7,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	firmwareconfig "signet/firmware-config"
+	"signet/policy"
 	"signet/protocol"
 	"signet/protocol/algo"
 )
@@ -147,6 +149,8 @@ func TestSpecificationOfFields(t *testing.T) {
 	for heading, m := range map[string]proto.Message{
 		"### SignRequest": new(protocol.SignRequest), "### Input": new(protocol.Input), "### Context": new(protocol.Context),
 		"### HealthReply": new(protocol.HealthReply), "### TokenHealth": new(protocol.TokenHealth), "### EntryInfo": new(protocol.EntryInfo),
+		"### ApprovalRequest": new(protocol.ApprovalRequest), "### ApprovalReply": new(protocol.ApprovalReply),
+		"### ApprovalStatusRequest": new(protocol.ApprovalStatusRequest), "### ApprovalInfo": new(protocol.ApprovalInfo),
 	} {
 		fields := m.ProtoReflect().Descriptor().Fields()
 		rows := table(t, heading)
@@ -229,6 +233,78 @@ func fill(m protoreflect.Message, name protoreflect.Name, n int) {
 		m.Set(fd, protoreflect.ValueOfString(strings.Repeat("x", n)))
 	default:
 		m.Set(fd, protoreflect.ValueOfBytes(make([]byte, n)))
+	}
+}
+
+// TestSpecificationOfApprovalBounds: the same for a request for an approval,
+// whose digests are each there once.
+func TestSpecificationOfApprovalBounds(t *testing.T) {
+	tried := 0
+	for _, row := range table(t, "### ApprovalRequest") {
+		bound := upTo.FindStringSubmatch(row[3])
+		if bound == nil {
+			continue
+		}
+		tried++
+		largest, err := strconv.Atoi(bound[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, ok := range map[int]bool{largest: true, largest + 1: false} {
+			r := approvalRequest(protocol.ApprovalForm_BY_COUNT)
+			switch row[1] {
+			case "digests":
+				r.Form = protocol.ApprovalForm_BY_DIGESTS
+				r.Digests = distinct(n)
+			case "count":
+				r.Count = uint32(n)
+			default:
+				fill(r.ProtoReflect(), protoreflect.Name(row[1]), n)
+			}
+			if _, fault := reparseApproval(t, r); (fault == nil) != ok {
+				t.Errorf("%s with %d: %v, the table says %q", row[1], n, fault, row[3])
+			}
+		}
+	}
+	if tried != 5 {
+		t.Errorf("%d bounds tried, want 5", tried)
+	}
+}
+
+func distinct(n int) [][]byte {
+	var digests [][]byte
+	for i := range n {
+		digests = append(digests, binary.BigEndian.AppendUint64(make([]byte, 24), uint64(i)))
+	}
+	return digests
+}
+
+// TestSpecificationOfApprovals: forms and states are those of signet.proto, and
+// what the policy calls them.
+func TestSpecificationOfApprovals(t *testing.T) {
+	forms := table(t, "### Forms of approval")
+	if len(forms) != len(policy.Forms()) || len(forms) != protocol.ApprovalForm(0).Descriptor().Values().Len()-1 {
+		t.Errorf("%d forms, the policy has %d", len(forms), len(policy.Forms()))
+	}
+	for i, row := range forms {
+		form := protocol.ApprovalForm(i + 1)
+		if row[0] != strconv.Itoa(i+1) || row[1] != form.String() || row[1] != "BY_"+strings.ToUpper(policy.Form(i+1).String()) {
+			t.Errorf("row %v, want %v, which the policy calls %v", row, form, policy.Form(i+1))
+		}
+	}
+	states := table(t, "### States of an approval")
+	if len(states) != protocol.ApprovalState(0).Descriptor().Values().Len()-1 {
+		t.Errorf("%d states", len(states))
+	}
+	for i, row := range states {
+		state := protocol.ApprovalState(i + 1)
+		if row[0] != strconv.Itoa(i+1) || row[1] != state.String() {
+			t.Errorf("row %v, want %v", row, state)
+		}
+		// Only the last, expired, is none of the policy's: the clock makes it.
+		if state < protocol.ApprovalState_APPROVAL_EXPIRED && row[1] != "APPROVAL_"+strings.ToUpper(policy.State(i+1).String()) {
+			t.Errorf("%v, which the policy calls %v", row, policy.State(i+1))
+		}
 	}
 }
 

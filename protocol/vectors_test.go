@@ -34,8 +34,8 @@ type vector struct {
 func readVectors(t testing.TB) []vector {
 	t.Helper()
 	files, err := filepath.Glob("testdata/vectors/*.txt")
-	if err != nil || len(files) != 4 {
-		t.Fatalf("%d files of vectors, %v, want 4", len(files), err)
+	if err != nil || len(files) != 6 {
+		t.Fatalf("%d files of vectors, %v, want 6", len(files), err)
 	}
 	var all []vector
 	for _, file := range files {
@@ -106,7 +106,7 @@ func TestVectorsDecodeAsTheySay(t *testing.T) {
 			t.Errorf("%s: %s:\n got  %s\n want %s", v.file, v.name, strings.Join(got, "\n      "), strings.Join(v.expect, "\n      "))
 		}
 	}
-	if len(all) < 200 {
+	if len(all) < 300 {
 		t.Errorf("%d vectors: some are missing", len(all))
 	}
 }
@@ -193,6 +193,10 @@ func parse(f protocol.Frame) (proto.Message, *protocol.Error) {
 		return protocol.ParseSign(f.Payload)
 	case protocol.MethodHealth, protocol.MethodTime, protocol.MethodListEntries:
 		return new(protocol.HealthRequest), protocol.ParseEmpty(f.Method, f.Payload)
+	case protocol.MethodRequestApproval:
+		return protocol.ParseApprovalRequest(f.Payload)
+	case protocol.MethodApprovalStatus:
+		return protocol.ParseApprovalStatus(f.Payload)
 	}
 	return nil, protocol.NewError(protocol.Unsupported, "").WithField("method")
 }
@@ -207,6 +211,10 @@ func replyMessage(f protocol.Frame) proto.Message {
 		return new(protocol.TimeReply)
 	case f.Method == protocol.MethodListEntries:
 		return new(protocol.ListEntriesReply)
+	case f.Method == protocol.MethodRequestApproval:
+		return new(protocol.ApprovalReply)
+	case f.Method == protocol.MethodApprovalStatus:
+		return new(protocol.ApprovalStatusReply)
 	}
 	return new(protocol.SignReply)
 }

@@ -34,4 +34,5 @@
 //	a86652a3454549e981a10c1ec1b38d9e error    cert-revoked
 //	da0a22db1d5a459882f46c94c03bf881 warning  backup-cut
 //	879bd83b827e4de0b9c9916c36189995 notice   act-waiting
+//	db57c2b14d8b478682f90c9eeb8e8020 notice   approval-asked
 package systemd

@@ -25,6 +25,9 @@ func Entry(id string) Field { return Field{"ENTRY", id} }
 // UID is the kernel's uid of the peer.
 func UID(uid uint32) Field { return Field{"UID", strconv.FormatUint(uint64(uid), 10)} }
 
+// Approval is the id of what custodians are asked for.
+func Approval(id string) Field { return Field{"APPROVAL", id} }
+
 // Rule is the rule of a policy that refused.
 func Rule(name string) Field { return Field{"RULE", name} }
 

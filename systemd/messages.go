@@ -39,6 +39,7 @@ const (
 	CertRevoked    // Entry, Cause
 	BackupCut      // UID, Cause
 	ActWaiting     // Act, Target, UID, Event
+	ApprovalAsked  // Approval, Entry, UID, Event
 
 	endOfMessages
 )
@@ -74,6 +75,7 @@ var records = [endOfMessages]record{
 	CertRevoked:    {"a86652a3454549e981a10c1ec1b38d9e", "cert-revoked", Error},
 	BackupCut:      {"da0a22db1d5a459882f46c94c03bf881", "backup-cut", Warning},
 	ActWaiting:     {"879bd83b827e4de0b9c9916c36189995", "act-waiting", Notice},
+	ApprovalAsked:  {"db57c2b14d8b478682f90c9eeb8e8020", "approval-asked", Notice},
 }
 
 // Messages lists every message in the order of its number.

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"google.golang.org/protobuf/proto"
 
+	"signet/policy"
 	"signet/protocol"
 	"signet/protocol/admin"
 )
@@ -44,6 +46,9 @@ func TestContractHasThePathsOfTheCode(t *testing.T) {
 		admin.PathEntries:                       "GET read 200 403 500 503",
 		admin.PathEntries + "/{id}":             "GET read 200 403 404 500 503",
 		admin.PathEntries + "/{id}/policy":      "GET read 200 403 404 500 503",
+		admin.PathEntries + "/{id}/policy/test": "POST try 200 400 403 404 413 500 503",
+		admin.PathApprovals:                     "GET read 200 400 403 500 503",
+		admin.PathApprovals + "/{id}":           "GET read 200 400 403 404 500 503",
 		admin.PathEvents:                        "GET read 200 400 403 500 503",
 		admin.PathContents + "/{sm3}":           "GET read 200 400 403 404 500 503",
 		admin.PathActContext:                    "GET read 200 403 500 503",
@@ -101,6 +106,8 @@ var messages = []any{
 	admin.Principal{}, admin.ActContext{}, admin.ActRequest{}, admin.Signature{}, admin.ActResult{}, admin.Events{},
 	admin.Content{}, admin.Fault{}, admin.Error{},
 	admin.Certificate{}, admin.CRL{}, admin.CRLs{}, admin.Officer{}, admin.Officers{}, admin.Proposal{}, admin.Proposals{}, admin.Staged{},
+	admin.UsageItem{}, admin.PolicyQuestion{}, admin.PolicyAnswer{}, admin.RuleVerdict{},
+	admin.Approval{}, admin.ApprovalGrant{}, admin.ApprovalEnd{}, admin.Approvals{},
 	admin.Trial{}, admin.KeyTrial{}, admin.AlgorithmTrial{}, admin.Attempt{},
 }
 
@@ -183,10 +190,42 @@ func describeGo(t reflect.Type) string {
 	return t.Kind().String()
 }
 
+// TestContractHasTheWordsOfThePolicy: its closed lists are those of the code.
+func TestContractHasTheWordsOfThePolicy(t *testing.T) {
+	schemas := contract(t).Components.Schemas
+	for _, list := range []struct {
+		schema, property string
+		want             []any
+	}{
+		{"UsageItem", "scope", words(policy.OfEntry, policy.OfCaller)},
+		{"UsageItem", "period", words(policy.Periods()...)},
+		{"Approval", "form", words(policy.Forms()...)},
+		// What is expired is none of the policy's states: the clock makes it.
+		{"Approval", "state", append(words(policy.Pending, policy.Granted, policy.Denied, policy.Revoked), "expired")},
+	} {
+		if got := schemas[list.schema].Value.Properties[list.property].Value.Enum; !slices.Equal(got, list.want) {
+			t.Errorf("%s.%s is one of %v, want %v", list.schema, list.property, got, list.want)
+		}
+	}
+	states := schemas["Approval"].Value.Properties["state"].Value.Enum
+	asked := contract(t).Paths.Value(admin.PathApprovals).GetOperation(http.MethodGet).Parameters.GetByInAndName("query", "state")
+	if asked == nil || asked.Required || !slices.Equal(asked.Schema.Value.Enum, states) {
+		t.Errorf("approvals are asked for by %+v, want one of %v", asked, states)
+	}
+}
+
+func words[T fmt.Stringer](values ...T) []any {
+	var all []any
+	for _, v := range values {
+		all = append(all, v.String())
+	}
+	return all
+}
+
 // TestRequestsAreReadStrictly: what the daemon refuses, the contract refuses.
 func TestRequestsAreReadStrictly(t *testing.T) {
 	schemas := contract(t).Components.Schemas
-	for _, name := range []string{"ActRequest", "Signature"} {
+	for _, name := range []string{"ActRequest", "Signature", "PolicyQuestion"} {
 		if has := schemas[name].Value.AdditionalProperties.Has; has == nil || *has {
 			t.Errorf("%s takes fields that the daemon refuses", name)
 		}

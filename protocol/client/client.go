@@ -30,9 +30,10 @@
 //   - a request that was never sent whole, or that a stopping daemon answered
 //     with shutting_down (302), is sent again;
 //   - a request that was sent and not answered is sent again, twice at most,
-//     if that can do no harm: Health, Time, ListEntries, and a Sign with a
-//     RequestId, to which the daemon gives its recorded answer. A Sign without
-//     one fails with ErrConnectionLost: it may have been carried out.
+//     if that can do no harm: Health, Time, ListEntries, ApprovalStatus, and a
+//     Sign or RequestApproval with a RequestId, to which the daemon gives its
+//     recorded answer. One without fails with ErrConnectionLost: it may have
+//     been carried out.
 //
 // So give every Sign that matters a RequestId, for instance the number of your
 // own record of the use. Nothing else is repeated, unless by

@@ -18,7 +18,7 @@ import (
 )
 
 // An exampleDaemon answers as signetd does, for examples that run without one:
-// with one SM2 key, a busy moment, one purpose, and no record.
+// with one SM2 key, a busy moment, one purpose, quick custodians, and no record.
 type exampleDaemon struct {
 	listener net.Listener
 	key      *sm2.PrivateKey
@@ -86,6 +86,9 @@ func (d *exampleDaemon) answer(f protocol.Frame) (protocol.Kind, proto.Message) 
 			Id: "contract", PublicKey: d.public.DER(), BatchMax: 2, Algorithms: []protocol.Algorithm{protocol.Algorithm_SM2_SM3},
 		}}}
 	}
+	if f.Method == protocol.MethodRequestApproval || f.Method == protocol.MethodApprovalStatus {
+		return d.answerApproval(f)
+	}
 	r, fault := protocol.ParseSign(f.Payload)
 	switch {
 	case fault != nil:
@@ -96,6 +99,20 @@ func (d *exampleDaemon) answer(f protocol.Frame) (protocol.Kind, proto.Message) 
 		return protocol.KindError, protocol.NewError(protocol.PurposeRefused, "the policy does not list gift").WithRule("purposes")
 	}
 	return protocol.KindReply, d.sign(r)
+}
+
+// answerApproval has custodians who grant everything as soon as they are asked
+// about.
+func (d *exampleDaemon) answerApproval(f protocol.Frame) (protocol.Kind, proto.Message) {
+	info := &protocol.ApprovalInfo{Id: "0f1e2d3c4b5a6978", Entry: "contract", State: protocol.ApprovalState_APPROVAL_PENDING, Persons: 1}
+	if f.Method == protocol.MethodApprovalStatus {
+		info.State, info.Granted = protocol.ApprovalState_APPROVAL_GRANTED, 1
+		return protocol.KindReply, &protocol.ApprovalStatusReply{Approval: info}
+	}
+	if _, fault := protocol.ParseApprovalRequest(f.Payload); fault != nil {
+		return protocol.KindError, fault
+	}
+	return protocol.KindReply, &protocol.ApprovalReply{Approval: info, Receipt: &protocol.Receipt{Event: d.events.Add(1)}}
 }
 
 func (d *exampleDaemon) sign(r *protocol.SignRequest) *protocol.SignReply {

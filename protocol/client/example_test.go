@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/emmansun/gmsm/sm3"
+
 	"signet/protocol"
 	"signet/protocol/algo"
 	"signet/protocol/client"
@@ -135,6 +137,45 @@ func ExampleClient_Sign_refused() {
 		log.Fatal(err)
 	}
 	// Output: refused by rule purposes with code 205
+}
+
+// A policy asks that custodians approve first. They are shown what stands in
+// the request, and what they can check: the SM3 of the file that they have.
+func ExampleClient_RequestApproval() {
+	c, _, stop := exampleClient(0)
+	defer stop()
+	ctx := context.Background()
+	document := sm3.Sum([]byte("the unsigned contract.ofd"))
+
+	reply, err := c.RequestApproval(ctx, &protocol.ApprovalRequest{
+		Entry: "contract", Form: protocol.ApprovalForm_BY_DOCUMENT, Count: 1, // 2 would be for a signature more
+		Context:       &protocol.Context{Purpose: "contract", DocId: "2026-17", DocSm3: document[:], UserId: "zhang"},
+		Justification: "yearly contract, seen by legal",
+		RequestId:     "contract-2026-17.approval",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(reply.Approval.Id, reply.Approval.State)
+
+	info, err := c.ApprovalStatus(ctx, reply.Approval.Id) // every minute or so, until it is decided
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(info.State, "by", info.Granted)
+
+	request := exampleRequest("contract")
+	request.Approval, request.RequestId = info.Id, "contract-2026-17"
+	request.Context.DocSm3 = document[:] // the document that was approved
+	signed, err := c.Sign(ctx, request)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(signed.Results), "result")
+	// Output:
+	// 0f1e2d3c4b5a6978 APPROVAL_PENDING
+	// APPROVAL_GRANTED by 1
+	// 1 result
 }
 
 // What a program does about an error, whatever it is.

@@ -15,7 +15,7 @@ import (
 	"signet/protocol"
 )
 
-// A fake is a daemon that answers ListEntries as it should and Sign as the
+// A fake is a daemon that answers ListEntries as it should and the rest as the
 // test tells it to.
 type fake struct {
 	t      *testing.T
@@ -95,9 +95,12 @@ func entries() *protocol.ListEntriesReply {
 	}}}
 }
 
-// note keeps what was asked, strictly parsed: what a client sends here a
-// daemon takes.
+// note keeps what was asked to be signed, strictly parsed: what a client sends
+// here a daemon takes.
 func (d *fake) note(f protocol.Frame) {
+	if f.Method != protocol.MethodSign {
+		return
+	}
 	request, fault := protocol.ParseSign(f.Payload)
 	if fault != nil {
 		d.t.Errorf("the client sent what a daemon refuses: %v", fault)

@@ -18,6 +18,7 @@ const (
 	kindFloat
 	kindBool
 	kindTime
+	kindDate
 	kindLocalTime
 	kindArray
 	kindTable
@@ -31,6 +32,7 @@ var kindNames = [...]string{
 	kindFloat:     "a float",
 	kindBool:      "a boolean",
 	kindTime:      "a date-time",
+	kindDate:      "a date",
 	kindLocalTime: "a date or time without an offset from UTC",
 	kindArray:     "an array",
 	kindTable:     "a table",

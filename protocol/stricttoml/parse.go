@@ -2,6 +2,7 @@ package stricttoml
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -238,6 +239,8 @@ func scalarKind(k unstable.Kind) kind {
 		return kindBool
 	case unstable.DateTime:
 		return kindTime
+	case unstable.LocalDate:
+		return kindDate
 	}
 	return kindLocalTime
 }
@@ -261,6 +264,10 @@ func scalarProblem(v *node) string {
 		if _, err := parseTime(v.text); err != nil {
 			return "no such date and time: want 2026-01-31T08:00:00+08:00"
 		}
+	case kindDate:
+		if _, err := time.Parse(time.DateOnly, v.text); err != nil {
+			return "no such date: want 2026-01-31"
+		}
 	}
 	return ""
 }
@@ -271,6 +278,9 @@ func parseTime(text string) (time.Time, error) {
 	text = strings.ToUpper(text)
 	if len(text) > 10 && text[10] == ' ' {
 		text = text[:10] + "T" + text[11:]
+	}
+	if len(text) < 14 || text[13] != ':' { // time.Parse takes an hour of one digit too
+		return time.Time{}, errors.New("hour of one digit")
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	return t.UTC(), err

@@ -116,6 +116,10 @@ func TestFaultsNameLineKeyAndCure(t *testing.T) {
 		{"kind duration", "wait = 5", `line 1: wait: is an integer: want a string such as "5s"`},
 		{"kind time", "from = '2026-01-31'", `line 1: from: is a string: want a date-time such as 2026-01-31T08:00:00+08:00`},
 		{"local time", "from = 2026-01-31T08:00:00", `line 1: from: is a date or time without an offset from UTC: want a date-time such as 2026-01-31T08:00:00+08:00`},
+		{"hour of one digit", "from = 2026-01-31T8:00:00Z", `line 1: from: no such date and time: want 2026-01-31T08:00:00+08:00`},
+		{"date for a date-time", "from = 2026-01-31", `line 1: from: is a date: want a date-time such as 2026-01-31T08:00:00+08:00`},
+		{"no such date", "mixed = [\n 2026-02-28, 2026-02-29 ]", "line 2: mixed[1]: no such date: want 2026-01-31\nline 2: mixed[0]: is a date: want a name or an id"},
+		{"date with a tail", "from = 2026-01-31-1", `line 1: from: no such date: want 2026-01-31`},
 		{"kind table", "sub = 1", `line 1: sub: is an integer: want a table such as [sub]`},
 		{"kind sub table", "[sub]\na = 1", `line 2: sub.a: is an integer: want a table such as [sub.a]`},
 		{"kind list", "list = 'x'", `line 1: list: is a string: want an array such as ["a", "b"]`},
@@ -215,6 +219,48 @@ func TestValueIsJudgedByItsReader(t *testing.T) {
 	want := "line 3: c: is an array: want less\nline 4: unexpected character U+003D '=' at start of value"
 	if err := doc.Finish(); err == nil || err.Error() != want {
 		t.Errorf("faults:\n%v\nwant:\n%s", err, want)
+	}
+}
+
+func TestADateIsReadAsItsMidnight(t *testing.T) {
+	for text, want := range map[string]string{
+		"v = 2026-01-31": "2026-01-31T00:00:00Z", "v = 2028-02-29": "2028-02-29T00:00:00Z",
+		"v = '2026-01-31'": "", "v = 2026-01-31T08:00:00": "", "v = 2026-01-31T08:00:00Z": "", "v = 08:00:00": "",
+	} {
+		doc := Parse([]byte(text))
+		v, ok := doc.Root().Value("v")
+		if !ok {
+			t.Errorf("%q has no value", text)
+			continue
+		}
+		at, isDate := v.Date()
+		if isDate != (want != "") || isDate && at.Format(time.RFC3339Nano) != want {
+			t.Errorf("Date of %q = %v, %v, want %s", text, at, isDate, want)
+		}
+		if err := doc.Finish(); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestAnEmptyArrayIsNotAnAbsentOne: for a reader to whom they differ.
+func TestAnEmptyArrayIsNotAnAbsentOne(t *testing.T) {
+	root := Parse([]byte("none = []\nscalar = 1")).Root()
+	if root.OptionalValues("none") == nil || root.OptionalValues("absent") != nil || root.OptionalValues("scalar") != nil {
+		t.Error("want nil for what is no array, and for no array only")
+	}
+}
+
+func TestAKeyThatMayBeLostIsNotLacked(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, "b = 1": true, "a = 1": false, "a = = 1": false, "b = = 1": true, "[a]": false, "[b\nx = 1": false, "= 1": false,
+	} {
+		if got := Parse([]byte(text)).Root().Lacks("a"); got != want {
+			t.Errorf("%q lacks a: %v, want %v", text, got, want)
+		}
+	}
+	if Parse([]byte("sub = 1")).Root().Table("sub").Lacks("a") {
+		t.Error("what is no table lacks keys too")
 	}
 }
 

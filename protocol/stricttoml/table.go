@@ -33,6 +33,12 @@ func (t *Table) Has(key string) bool {
 	return t.node.fields[key] != nil
 }
 
+// Lacks tells whether key is not there for certain: it may be where a part of
+// the text could not be read. It counts as asking for the key.
+func (t *Table) Lacks(key string) bool {
+	return !t.Has(key) && t.node.origin != orphaned && !t.doc.lost
+}
+
 // lineOf returns the line of a key, or of the table where the key is absent.
 func (t *Table) lineOf(key string) int {
 	if n := t.node.fields[key]; n != nil {
@@ -111,13 +117,10 @@ func (t *Table) child(key string, n *node) *Table {
 // require returns the value of key if it is there and of that kind. Anything
 // else is a fault, recorded once: what has its fault already is passed over.
 func (t *Table) require(key string, want kind, example string) *node {
-	if !t.Has(key) {
-		if t.node.origin != orphaned && !t.doc.lost {
-			t.Faultf(key, "missing: want %s%s", want, t.example(example, key))
-		}
-		return nil
+	if t.Lacks(key) {
+		t.Faultf(key, "missing: want %s%s", want, t.example(example, key))
 	}
-	return t.typed(key, want, example)
+	return t.optional(key, want, example)
 }
 
 // optional is require for a key that may be absent.

@@ -1,6 +1,9 @@
 package stricttoml
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // maxItems bounds the length of an array.
 const maxItems = 4096
@@ -39,8 +42,9 @@ func (t *Table) Values(key string) []Value {
 	return t.values(key, t.require(key, kindArray, ""))
 }
 
-// OptionalValues returns the items of an array of mixed kinds, none if the
-// key is absent.
+// OptionalValues returns the items of an array of mixed kinds: nil if the key
+// is absent or no array, which is then a fault, and not nil if the array is
+// empty.
 func (t *Table) OptionalValues(key string) []Value {
 	return t.values(key, t.optional(key, kindArray, ""))
 }
@@ -105,6 +109,16 @@ func (v Value) Int() (int64, bool) {
 		return 0, false
 	}
 	return v.node.integer()
+}
+
+// Date returns the value if it is a date without a time, as its midnight in
+// UTC.
+func (v Value) Date() (time.Time, bool) {
+	if v.node.kind != kindDate {
+		return time.Time{}, false
+	}
+	midnight, err := time.Parse(time.DateOnly, v.node.text)
+	return midnight, err == nil
 }
 
 // Faultf records a fault of the value: what is wrong, a colon, what would be

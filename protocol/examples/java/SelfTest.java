@@ -22,13 +22,14 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Runs the golden vectors of the protocol through SignetClient, and its SM3 against the standard; and
- * drives one client from many threads.
+ * Runs the golden vectors of the protocol through SignetClient, and its SM3 against the standard;
+ * drives one client from many threads; and asks for an approval, and what became of it.
  *
  * <pre>
  * java SelfTest vectors ../../testdata/vectors
  * java SelfTest sm3 FILE...
  * java SelfTest stress SOCKET ENTRY PURPOSE THREADS COUNT
+ * java SelfTest approval SOCKET ENTRY PURPOSE
  * </pre>
  */
 public final class SelfTest {
@@ -38,7 +39,8 @@ public final class SelfTest {
             case "vectors" -> System.exit(vectors(Path.of(args[1])));
             case "sm3" -> sm3(args);
             case "stress" -> stress(Path.of(args[1]), args[2], args[3], Integer.parseInt(args[4]), Integer.parseInt(args[5]));
-            default -> throw new IllegalArgumentException("want vectors, sm3 or stress");
+            case "approval" -> System.exit(askForApproval(Path.of(args[1]), args[2], args[3]));
+            default -> throw new IllegalArgumentException("want vectors, sm3, stress or approval");
         }
     }
 
@@ -88,11 +90,11 @@ public final class SelfTest {
 
     private static int vectors(Path folder) throws Exception {
         int total = 0, wrong = 0;
-        for (String name : List.of("frames", "replies", "sign-bad", "sign-good")) {
+        for (String name : List.of("frames", "replies", "sign-bad", "sign-good", "approval-bad", "approval-good")) {
             for (Vector v : read(folder.resolve(name + ".txt"))) {
                 total++;
                 List<String> got = v.sender.equals("daemon") ? outcomeOfDaemon(v) : outcomeOfCaller(v);
-                if (!agrees(v, got) || name.equals("sign-good") && !encodes(v)) {
+                if (!agrees(v, got) || name.endsWith("-good") && !encodes(v)) {
                     wrong++;
                     System.err.println(name + ": " + v.name + ":\n  got  " + String.join("\n       ", got) + "\n  want " + String.join("\n       ", v.expect));
                 }
@@ -101,7 +103,7 @@ public final class SelfTest {
         checkSm2();
         checkBounds();
         System.out.println("selftest: " + (wrong == 0 ? "ok" : "FAILED") + " vectors=" + total + " wrong=" + wrong);
-        return wrong == 0 && total >= 200 ? 0 : 1;
+        return wrong == 0 && total >= 300 ? 0 : 1;
     }
 
     private static final List<String> KINDS = List.of("", "request", "reply", "part", "error", "cancel", "goaway");
@@ -141,6 +143,15 @@ public final class SelfTest {
             case SignetClient.HEALTH -> health(lines, SignetClient.decodeHealth(f.payload));
             case SignetClient.LIST_ENTRIES -> entries(lines, SignetClient.decodeEntries(f.payload));
             case SignetClient.SIGN -> results(lines, SignetClient.decodeSignReply(f.payload));
+            case SignetClient.REQUEST_APPROVAL -> {
+                var reply = SignetClient.decodeApprovalReply(f.payload);
+                approval(lines, reply.approval());
+                if (reply.receipt() != null) {
+                    receipt(lines, "receipt.", reply.receipt());
+                }
+                lines.flag("repeated", reply.repeated());
+            }
+            case SignetClient.APPROVAL_STATUS -> approval(lines, SignetClient.decodeApprovalStatus(f.payload));
             default -> { // Time, which the client does not ask for
                 var time = new SignetClient.Fields(f.payload);
                 time.next();
@@ -162,6 +173,12 @@ public final class SelfTest {
         void number(String path, long value) {
             if (value != 0) {
                 add("value " + path + " " + Long.toUnsignedString(value));
+            }
+        }
+
+        void signed(String path, long value) {
+            if (value != 0) {
+                add("value " + path + " " + value);
             }
         }
 
@@ -239,13 +256,36 @@ public final class SelfTest {
         }
     }
 
+    private static void receipt(Lines lines, String path, SignetClient.Receipt r) {
+        lines.text(path + "appliance", r.appliance());
+        lines.number(path + "event", r.event());
+        lines.bytes(path + "leaf_hash", r.leafHash());
+        lines.number(path + "size", r.size());
+        lines.bytes(path + "root", r.root());
+    }
+
+    private static void approval(Lines lines, SignetClient.Approval a) {
+        int before = lines.size();
+        lines.text("approval.id", a.id());
+        lines.text("approval.entry", a.entry());
+        lines.number("approval.state", a.state());
+        lines.number("approval.form", a.form());
+        lines.number("approval.count", a.count());
+        lines.number("approval.used", a.used());
+        lines.number("approval.persons", a.persons());
+        lines.number("approval.granted", a.granted());
+        lines.time("approval.not_before", a.notBefore());
+        lines.time("approval.not_after", a.notAfter());
+        lines.text("approval.reason", a.reason());
+        lines.bytes("approval.request", a.request());
+        if (lines.size() == before) {
+            lines.add("value approval {}");
+        }
+    }
+
     private static void signed(Lines lines, String path, SignetClient.Signed s) {
         lines.bytes(path + "signature", s.signature());
-        lines.text(path + "receipt.appliance", s.receipt().appliance());
-        lines.number(path + "receipt.event", s.receipt().event());
-        lines.bytes(path + "receipt.leaf_hash", s.receipt().leafHash());
-        lines.number(path + "receipt.size", s.receipt().size());
-        lines.bytes(path + "receipt.root", s.receipt().root());
+        receipt(lines, path + "receipt.", s.receipt());
         lines.time(path + "decided", s.decided());
         lines.flag(path + "repeated", s.repeated());
     }
@@ -267,7 +307,7 @@ public final class SelfTest {
 
     // --- requests, which a client only writes -----------------------------
 
-    /** Name and type of each field: t text, b bytes, n number, f flag, C Context, I list of Input. */
+    /** Name and type of each field: t text, b bytes, n number, s signed, f flag, B list of bytes, T Timestamp, C Context, I list of Input. */
     private static final Map<Integer, String> CONTEXT = Map.ofEntries(Map.entry(1, "t purpose"), Map.entry(2, "t doc_id"),
             Map.entry(3, "t doc_no"), Map.entry(4, "t doc_title"), Map.entry(5, "b doc_sm3"), Map.entry(6, "t user_id"),
             Map.entry(7, "t user_name"), Map.entry(8, "t dept"), Map.entry(9, "t client_ip"), Map.entry(10, "t approval_ref"),
@@ -276,6 +316,12 @@ public final class SelfTest {
             5, "b document_hash", 6, "C context");
     private static final Map<Integer, String> SIGN = Map.of(1, "t entry", 2, "n algorithm", 3, "I inputs", 4, "C context",
             5, "t request_id", 6, "t approval", 7, "f partial", 8, "n deadline_ms", 9, "n form", 10, "f attributes");
+
+    private static final Map<Integer, String> TIME = Map.of(1, "s seconds", 2, "n nanos");
+    private static final Map<Integer, String> APPROVAL = Map.of(1, "t entry", 2, "C context", 3, "t justification", 4, "n form",
+            5, "b refs_sm3", 6, "B digests", 7, "n count", 8, "T not_before", 9, "T not_after", 10, "t request_id");
+    private static final Map<Integer, Map<Integer, String>> REQUESTS = Map.of(SignetClient.SIGN, SIGN,
+            SignetClient.REQUEST_APPROVAL, APPROVAL, SignetClient.APPROVAL_STATUS, Map.of(1, "t approval"));
 
     private static final class UnknownField extends Exception {
         private static final long serialVersionUID = 1;
@@ -288,7 +334,7 @@ public final class SelfTest {
         for (var f = new SignetClient.Fields(data); f.next(); ) {
             int number = f.tag() >>> 3;
             char type = schema.getOrDefault(number, "?").charAt(0);
-            if (type == '?' || (f.tag() & 7) != (type == 'n' || type == 'f' ? 0 : 2)) {
+            if (type == '?' || (f.tag() & 7) != ("nsf".indexOf(type) >= 0 ? 0 : 2)) {
                 throw new UnknownField();
             }
             if (schema == INPUT && number <= 4) { // the oneof: the last counts
@@ -305,6 +351,8 @@ public final class SelfTest {
         switch (type) {
             case 't' -> out.put(number, f.text());
             case 'b' -> out.put(number, f.bytes());
+            case 'B' -> ((List<Object>) out.computeIfAbsent(number, n -> new ArrayList<>())).add(f.bytes());
+            case 'T' -> ((TreeMap<Integer, Object>) out.computeIfAbsent(number, n -> new TreeMap<>())).putAll(decode(f.bytes(), TIME));
             case 'I' -> ((List<Object>) out.computeIfAbsent(number, n -> new ArrayList<>())).add(decode(f.bytes(), INPUT));
             case 'C' -> ((TreeMap<Integer, Object>) out.computeIfAbsent(number, n -> new TreeMap<>())).putAll(decode(f.bytes(), CONTEXT));
             default -> out.put(number, f.value());
@@ -320,7 +368,15 @@ public final class SelfTest {
                 case 't' -> lines.text(where, (String) e.getValue());
                 case 'b' -> lines.bytes(where, (byte[]) e.getValue());
                 case 'n' -> lines.number(where, (Long) e.getValue());
+                case 's' -> lines.signed(where, (Long) e.getValue());
                 case 'f' -> lines.flag(where, (Long) e.getValue() != 0);
+                case 'T' -> show(lines, where, (TreeMap<Integer, Object>) e.getValue(), TIME);
+                case 'B' -> {
+                    var list = (List<byte[]>) e.getValue();
+                    for (int i = 0; i < list.size(); i++) {
+                        lines.bytes(where + "[" + i + "]", list.get(i));
+                    }
+                }
                 case 'C' -> show(lines, where, (TreeMap<Integer, Object>) e.getValue(), CONTEXT);
                 default -> {
                     var list = (List<TreeMap<Integer, Object>>) e.getValue();
@@ -359,17 +415,17 @@ public final class SelfTest {
             byte[] payload = new byte[(int) length];
             in.get(payload);
             lines.add(frameLine(kind, method, call, payload.length));
-            if (kind == SignetClient.REQUEST && method == SignetClient.SIGN) {
-                sign(lines, payload);
+            if (kind == SignetClient.REQUEST && REQUESTS.containsKey(method)) {
+                request(lines, payload, REQUESTS.get(method));
             }
         }
         lines.add("end closed");
         return lines;
     }
 
-    private static void sign(Lines lines, byte[] payload) {
+    private static void request(Lines lines, byte[] payload, Map<Integer, String> schema) {
         try {
-            show(lines, "", decode(payload, SIGN), SIGN);
+            show(lines, "", decode(payload, schema), schema);
         } catch (SignetClient.BadAnswer e) {
             lines.add("error 100 malformed");
         } catch (UnknownField e) {
@@ -385,7 +441,8 @@ public final class SelfTest {
         String error = want.stream().filter(line -> line.startsWith("error ")).findFirst().orElse(null);
         String found = got.stream().filter(line -> line.startsWith("error ")).findFirst().orElse(null);
         if (error != null) { // what was decoded of a refused request is nobody's
-            if (found != null && !error.startsWith(found) || found == null && error.startsWith("error 102") && want.get(0).contains(" Sign ")) {
+            if (found != null && !error.startsWith(found) || found == null && error.startsWith("error 102")
+                    && REQUESTS.keySet().stream().anyMatch(method -> want.get(0).contains(" " + METHODS.get(method) + " "))) {
                 return false;
             }
             want.removeIf(line -> line.startsWith("error "));
@@ -398,13 +455,20 @@ public final class SelfTest {
         return got.equals(want);
     }
 
-    /** sign-good.txt: what the client writes says the same; an empty context is left out there. */
+    /** The good requests: what the client writes says the same; an empty context is left out there. */
     private static boolean encodes(Vector v) throws Exception {
         byte[] all = v.stream.toByteArray();
-        var message = decode(java.util.Arrays.copyOfRange(all, SignetClient.HEADER, all.length), SIGN);
+        int method = all[7];
+        var schema = REQUESTS.get(method);
+        var message = decode(java.util.Arrays.copyOfRange(all, SignetClient.HEADER, all.length), schema);
+        byte[] again = switch (method) {
+            case SignetClient.SIGN -> SignetClient.encode(request(message), (Long) message.getOrDefault(8, 0L));
+            case SignetClient.REQUEST_APPROVAL -> SignetClient.encode(approvalRequest(message));
+            default -> SignetClient.encodeApprovalStatus((String) message.get(1));
+        };
         Lines want = new Lines(), got = new Lines();
-        show(want, "", message, SIGN);
-        show(got, "", decode(SignetClient.encode(request(message), (Long) message.getOrDefault(8, 0L)), SIGN), SIGN);
+        show(want, "", message, schema);
+        show(got, "", decode(again, schema), schema);
         want.removeIf(line -> line.endsWith(" {}"));
         got.removeIf(line -> line.endsWith(" {}"));
         return want.equals(got);
@@ -419,7 +483,23 @@ public final class SelfTest {
             inputs.add(new SignetClient.Input(SignetClient.Value.values()[kind - 1], (byte[]) i.get(kind), (byte[]) i.get(5), context(i.get(6))));
         }
         return new SignetClient.SignRequest((String) m.get(1), SignetClient.Algorithm.of(((Long) m.get(2)).intValue()), inputs,
-                context(m.get(4)), (String) m.getOrDefault(5, ""), !Long.valueOf(0).equals(m.getOrDefault(7, 0L)));
+                context(m.get(4)), (String) m.getOrDefault(5, ""), !Long.valueOf(0).equals(m.getOrDefault(7, 0L)), (String) m.getOrDefault(6, ""));
+    }
+
+    @SuppressWarnings("unchecked")
+    private static SignetClient.ApprovalRequest approvalRequest(TreeMap<Integer, Object> m) {
+        return new SignetClient.ApprovalRequest((String) m.get(1), context(m.get(2)), (String) m.get(3),
+                SignetClient.ApprovalForm.of(((Long) m.get(4)).intValue()), (byte[]) m.get(5), (List<byte[]>) m.getOrDefault(6, List.of()),
+                ((Long) m.getOrDefault(7, 0L)).intValue(), instant(m.get(8)), instant(m.get(9)), (String) m.getOrDefault(10, ""));
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Instant instant(Object message) {
+        if (message == null) {
+            return null;
+        }
+        var t = (TreeMap<Integer, Object>) message;
+        return Instant.ofEpochSecond((Long) t.getOrDefault(1, 0L), (Long) t.getOrDefault(2, 0L));
     }
 
     @SuppressWarnings("unchecked")
@@ -493,6 +573,24 @@ public final class SelfTest {
                 h.update(data, at, Math.min(n, data.length - at));
             }
             System.out.println(HexFormat.of().formatHex(h.digest()));
+        }
+    }
+
+    // --- approvals --------------------------------------------------------
+
+    /** Prints id and state, as the request and as the question answer them. */
+    private static int askForApproval(Path socket, String entry, String purpose) throws InterruptedException {
+        var context = new SignetClient.Context(purpose, "", "", "", null, "selftest", "", "", "", "", 0);
+        var request = new SignetClient.ApprovalRequest(entry, context, "selftest", SignetClient.ApprovalForm.BY_COUNT, null, List.of(), 2,
+                null, Instant.now().plus(Duration.ofHours(1)), "selftest.approval");
+        try (var client = new SignetClient(socket, Duration.ofSeconds(11))) {
+            var asked = client.requestApproval(request).approval();
+            var now = client.approvalStatus(asked.id());
+            System.out.println(asked.id() + " " + SignetClient.ApprovalState.of(asked.state()) + " " + SignetClient.ApprovalState.of(now.state()));
+            return 0;
+        } catch (SignetClient.SignetException e) {
+            System.err.println("selftest: " + e.getMessage());
+            return 1;
         }
     }
 

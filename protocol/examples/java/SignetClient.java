@@ -73,7 +73,7 @@ public final class SignetClient implements AutoCloseable {
     public static final int MAX_MESSAGE = 48 << 10;
 
     static final int REQUEST = 1, REPLY = 2, PART = 3, ERROR = 4, CANCEL = 5, GOAWAY = 6;
-    static final int HEALTH = 1, LIST_ENTRIES = 3, SIGN = 6;
+    static final int HEALTH = 1, LIST_ENTRIES = 3, SIGN = 6, REQUEST_APPROVAL = 10, APPROVAL_STATUS = 11;
     private static final int RAW = 1; // the form: the signature itself
     private static final byte[] NOTHING = new byte[0];
 
@@ -114,12 +114,12 @@ public final class SignetClient implements AutoCloseable {
 
     /** In which mode the daemon is; answered in every mode. */
     public Health health() throws SignetException, InterruptedException {
-        return decodeHealth(ask(HEALTH));
+        return decodeHealth(ask(HEALTH, NOTHING));
     }
 
     /** The entries whose policy names this account, with their public keys. */
     public List<Entry> listEntries() throws SignetException, InterruptedException {
-        return decodeEntries(ask(LIST_ENTRIES));
+        return decodeEntries(ask(LIST_ENTRIES, NOTHING));
     }
 
     /** One of {@link #listEntries}, or {@link UnknownEntry}. */
@@ -185,6 +185,32 @@ public final class SignetClient implements AutoCloseable {
         }
     }
 
+    /**
+     * Asks custodians for an approval. Nothing is repeated here: after {@link ConnectionLost} call it
+     * again, with the same requestId.
+     *
+     * <p>中文：申请用印授权；由印章保管人审批，结果用 {@link #approvalStatus} 查询，用印时在 {@link SignRequest#approval} 中填写授权编号。
+     */
+    public ApprovalReply requestApproval(ApprovalRequest request) throws SignetException, InterruptedException {
+        ApprovalReply reply = decodeApprovalReply(call(REQUEST_APPROVAL, encode(request), timeout));
+        if (reply.approval().id().isEmpty() || !reply.approval().entry().equals(request.entry()) || reply.receipt() == null) {
+            throw new BadAnswer("not an approval of entry " + request.entry() + " with the receipt of its record");
+        }
+        return reply;
+    }
+
+    /**
+     * What became of an approval that this account asked for; any other is {@link Refused} (200).
+     * Nobody waits here for custodians: ask every minute or so.
+     */
+    public Approval approvalStatus(String id) throws SignetException, InterruptedException {
+        Approval approval = decodeApprovalStatus(ask(APPROVAL_STATUS, encodeApprovalStatus(id)));
+        if (!approval.id().equals(id)) {
+            throw new BadAnswer("approval " + approval.id() + ", asked for was " + id);
+        }
+        return approval;
+    }
+
     private static SignetException firstThatPasses(List<Result> results) {
         for (Result r : results) {
             if (r instanceof Refused refused && refused.retry() != Retry.NEVER) {
@@ -204,14 +230,14 @@ public final class SignetClient implements AutoCloseable {
     }
 
     /** A call that changes nothing: what a restart took away is asked for again. */
-    private byte[] ask(int method) throws SignetException, InterruptedException {
+    private byte[] ask(int method, byte[] payload) throws SignetException, InterruptedException {
         long begun = System.nanoTime();
         try {
-            return call(method, NOTHING, timeout);
+            return call(method, payload, timeout);
         } catch (TimedOut e) {
             throw e;
         } catch (ConnectionLost e) {
-            return call(method, NOTHING, timeout.minusNanos(System.nanoTime() - begun));
+            return call(method, payload, timeout.minusNanos(System.nanoTime() - begun));
         }
     }
 
@@ -333,13 +359,92 @@ public final class SignetClient implements AutoCloseable {
      * @param requestId names your own record of the use; "" for none: a lost answer cannot be asked for
      *     again then
      * @param partial judge each input for itself: refusals become results
+     * @param approval id of the approval that is used, where the policy asks for one; "" for none
      */
-    public record SignRequest(String entry, Algorithm algorithm, List<Input> inputs, Context context, String requestId, boolean partial) {
+    public record SignRequest(String entry, Algorithm algorithm, List<Input> inputs, Context context, String requestId, boolean partial,
+            String approval) {
         public SignRequest {
             inputs = List.copyOf(inputs);
             Objects.requireNonNull(requestId);
+            Objects.requireNonNull(approval);
+        }
+
+        /** A request that uses no approval. */
+        public SignRequest(String entry, Algorithm algorithm, List<Input> inputs, Context context, String requestId, boolean partial) {
+            this(entry, algorithm, inputs, context, requestId, partial, "");
         }
     }
+
+    /** What an approval is bound to (section 9). 授权所约束的对象：文件、引用摘要、待签值、次数。 */
+    public enum ApprovalForm {
+        BY_DOCUMENT,
+        BY_REFERENCES,
+        BY_DIGESTS,
+        BY_COUNT;
+
+        /** The form with that number, or null for one of a later version. */
+        public static ApprovalForm of(int number) {
+            return number >= 1 && number <= values().length ? values()[number - 1] : null;
+        }
+    }
+
+    /** What became of a request for an approval. 待审批、已授权、已拒绝、已撤回、已过期。 */
+    public enum ApprovalState {
+        PENDING,
+        GRANTED,
+        DENIED,
+        REVOKED,
+        EXPIRED;
+
+        /** The state with that number, or null for one of a later version. */
+        public static ApprovalState of(int number) {
+            return number >= 1 && number <= values().length ? values()[number - 1] : null;
+        }
+    }
+
+    /**
+     * What custodians are asked to approve, and shown (section 9). It is kept for ever in clear: the
+     * context has purpose and userId, and neither docTitle, userName, clientIp nor approvalRef.
+     *
+     * @param refsSm3 for BY_REFERENCES, else null
+     * @param digests for BY_DIGESTS, else empty
+     * @param count uses; 0 is 1, or the number of digests
+     * @param notBefore null: from now on
+     * @param notAfter null: as long as the policy says
+     * @param requestId names your own record of the request; "" for none: each asks for another approval then
+     */
+    public record ApprovalRequest(String entry, Context context, String justification, ApprovalForm form, byte[] refsSm3,
+            List<byte[]> digests, int count, Instant notBefore, Instant notAfter, String requestId) {
+        public ApprovalRequest {
+            Objects.requireNonNull(entry);
+            Objects.requireNonNull(context);
+            Objects.requireNonNull(form);
+            digests = List.copyOf(digests);
+            Objects.requireNonNull(requestId);
+        }
+    }
+
+    /**
+     * An approval as it is now.
+     *
+     * @param state number: a later version may have more than {@link ApprovalState}
+     * @param form number: a later version may have more than {@link ApprovalForm}
+     * @param count uses that it is for
+     * @param persons who must grant it
+     * @param granted who have
+     * @param notAfter the last instant
+     * @param reason of who denied or revoked it
+     * @param request SM3 of what custodians approve
+     */
+    public record Approval(String id, String entry, int state, int form, int count, int used, int persons, int granted,
+            Instant notBefore, Instant notAfter, String reason, byte[] request) {}
+
+    /**
+     * The answer to {@link #requestApproval}.
+     *
+     * @param repeated this requestId asked for it before
+     */
+    public record ApprovalReply(Approval approval, Receipt receipt, boolean repeated) {}
 
     /** {@link Signed}, or the {@link Refused} of that input. */
     public sealed interface Result permits Signed, Refused {}
@@ -994,12 +1099,40 @@ public final class SignetClient implements AutoCloseable {
         for (Input i : r.inputs()) {
             m.item(3, encode(i));
         }
-        byte[] out = m.bytes(4, encode(r.context())).text(5, r.requestId()).number(7, r.partial() ? 1 : 0)
+        byte[] out = m.bytes(4, encode(r.context())).text(5, r.requestId()).text(6, r.approval()).number(7, r.partial() ? 1 : 0)
                 .number(8, deadlineMillis).number(9, RAW).done();
         if (out.length > MAX_REQUEST) {
             throw new IllegalArgumentException("request of " + out.length + " bytes: at most " + MAX_REQUEST + "; send digests, or fewer inputs");
         }
         return out;
+    }
+
+    static byte[] encode(ApprovalRequest r) {
+        Message m = new Message().text(1, r.entry()).bytes(2, encode(r.context())).text(3, r.justification())
+                .number(4, r.form().ordinal() + 1).bytes(5, r.refsSm3());
+        for (byte[] d : r.digests()) {
+            m.item(6, d);
+        }
+        m.number(7, Integer.toUnsignedLong(r.count()));
+        if (r.notBefore() != null) {
+            m.item(8, encode(r.notBefore()));
+        }
+        if (r.notAfter() != null) {
+            m.item(9, encode(r.notAfter()));
+        }
+        byte[] out = m.text(10, r.requestId()).done();
+        if (out.length > MAX_REQUEST) {
+            throw new IllegalArgumentException("request of " + out.length + " bytes: at most " + MAX_REQUEST);
+        }
+        return out;
+    }
+
+    static byte[] encodeApprovalStatus(String id) {
+        return new Message().text(1, id).done();
+    }
+
+    private static byte[] encode(Instant at) {
+        return new Message().number(1, at.getEpochSecond()).number(2, at.getNano()).done();
     }
 
     private static byte[] encode(Input i) {
@@ -1253,6 +1386,52 @@ public final class SignetClient implements AutoCloseable {
             }
         }
         return new Receipt(appliance, event, leafHash, size, root);
+    }
+
+    static ApprovalReply decodeApprovalReply(byte[] data) throws BadAnswer {
+        Approval approval = approval(new Fields(NOTHING));
+        Receipt receipt = null;
+        boolean repeated = false;
+        for (Fields f = new Fields(data); f.next(); ) {
+            switch (f.tag()) {
+                case 1 << 3 | BYTES -> approval = approval(f.message());
+                case 2 << 3 | BYTES -> receipt = receipt(f.message());
+                case 3 << 3 | VARINT -> repeated = f.value() != 0;
+                default -> { }
+            }
+        }
+        return new ApprovalReply(approval, receipt, repeated);
+    }
+
+    static Approval decodeApprovalStatus(byte[] data) throws BadAnswer {
+        Approval approval = approval(new Fields(NOTHING));
+        for (Fields f = new Fields(data); f.next(); ) {
+            if (f.tag() == (1 << 3 | BYTES)) {
+                approval = approval(f.message());
+            }
+        }
+        return approval;
+    }
+
+    private static Approval approval(Fields f) throws BadAnswer {
+        String id = "", entry = "", reason = "";
+        int[] numbers = new int[9]; // by field number
+        Instant notBefore = null, notAfter = null;
+        byte[] request = NOTHING;
+        while (f.next()) {
+            switch (f.tag()) {
+                case 1 << 3 | BYTES -> id = f.text();
+                case 2 << 3 | BYTES -> entry = f.text();
+                case 3 << 3 | VARINT, 4 << 3 | VARINT, 5 << 3 | VARINT, 6 << 3 | VARINT, 7 << 3 | VARINT, 8 << 3 | VARINT ->
+                    numbers[f.tag() >>> 3] = f.uint32();
+                case 9 << 3 | BYTES -> notBefore = instant(f.message());
+                case 10 << 3 | BYTES -> notAfter = instant(f.message());
+                case 11 << 3 | BYTES -> reason = f.text();
+                case 12 << 3 | BYTES -> request = f.bytes();
+                default -> { }
+            }
+        }
+        return new Approval(id, entry, numbers[3], numbers[4], numbers[5], numbers[6], numbers[7], numbers[8], notBefore, notAfter, reason, request);
     }
 
     static List<Entry> decodeEntries(byte[] data) throws BadAnswer {

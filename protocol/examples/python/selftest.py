@@ -3,6 +3,9 @@
 GM/T 0003.5 and GB/T 32905 through its hashes.
 
     selftest.py ../../testdata/vectors
+    selftest.py approval SOCKET ENTRY PURPOSE
+
+The second asks for an approval, and what became of it.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import dataclasses
 import hashlib
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import signet
@@ -114,6 +118,10 @@ def reply_lines(frame: signet.Frame) -> Iterator[str]:
             yield from walk(f"entries[{i}]", entry)
     elif frame.method == signet.SIGN:
         yield from result_lines(signet.decode_sign_reply(frame.payload))
+    elif frame.method == signet.REQUEST_APPROVAL:
+        yield from walk("", signet.decode_approval_reply(frame.payload))
+    elif frame.method == signet.APPROVAL_STATUS:
+        yield from walk("approval", signet.decode_approval_status(frame.payload))
     else:  # Time, which the client does not ask for
         now = [v for n, v in signet.wire_fields(frame.payload) if n == 1]
         yield from walk("now", signet._timestamp(now[0]))
@@ -128,6 +136,13 @@ SIGN = {
     6: ("approval", str), 7: ("partial", bool), 8: ("deadline_ms", int), 9: ("form", int), 10: ("attributes", bool),
 }
 
+TIME = {1: ("seconds", int), 2: ("nanos", int)}
+APPROVAL = {
+    1: ("entry", str), 2: ("context", CONTEXT), 3: ("justification", str), 4: ("form", int), 5: ("refs_sm3", bytes), 6: ("digests[]", bytes),
+    7: ("count", int), 8: ("not_before", TIME), 9: ("not_after", TIME), 10: ("request_id", str),
+}
+REQUESTS = {signet.SIGN: SIGN, signet.REQUEST_APPROVAL: APPROVAL, signet.APPROVAL_STATUS: {1: ("approval", str)}}
+
 
 def decode_request(data: bytes, schema: dict) -> dict:
     """Name to value. Raises KeyError for a field that the schema does not have,
@@ -135,8 +150,10 @@ def decode_request(data: bytes, schema: dict) -> dict:
     out: dict = {}
     for number, value in list(signet.wire_fields(data)):  # first whether it is protobuf at all
         name, kind = schema[number]
-        if (kind in (int, bool)) != isinstance(value, int):
+        if value is None or (kind in (int, bool)) != isinstance(value, int):
             raise KeyError(name)
+        if name == "seconds" and value >> 63:
+            value -= 1 << 64  # the only number here that may be below 0
         if isinstance(kind, dict):
             value = decode_request(value, kind)
         elif kind in (str, bool):
@@ -173,14 +190,25 @@ def to_request(m: dict) -> signet.SignRequest:
     """The same request as a user of signet.py writes it."""
     inputs = [signet.Input(**{**i, "context": signet.Context(**i["context"]) if "context" in i else None}) for i in m["inputs"]]
     context = signet.Context(**m["context"]) if "context" in m else None
-    return signet.SignRequest(m["entry"], signet.Algorithm(m["algorithm"]), inputs, context, m.get("request_id", ""), m.get("partial", False))
+    return signet.SignRequest(m["entry"], signet.Algorithm(m["algorithm"]), inputs, context, m.get("request_id", ""), m.get("partial", False), m.get("approval", ""))
 
 
-def encode_again(payload: bytes) -> list[str]:
+def to_approval_request(m: dict) -> signet.ApprovalRequest:
+    times = {name: signet.Timestamp(m[name].get("seconds", 0), m[name].get("nanos", 0)) for name in ("not_before", "not_after") if name in m}
+    return signet.ApprovalRequest(**{**m, **times, "context": signet.Context(**m["context"]), "form": signet.ApprovalForm(m["form"])})
+
+
+def encode_again(method: int, payload: bytes) -> list[str]:
     """The request through the client's encoder; an empty context is left out there."""
-    m = decode_request(payload, SIGN)
-    again = signet.encode_sign_request(to_request(m), m.get("deadline_ms", 0))
-    return [line for line in request_lines("", decode_request(again, SIGN), SIGN)]
+    m = decode_request(payload, REQUESTS[method])
+    match method:
+        case signet.SIGN:
+            again = signet.encode_sign_request(to_request(m), m.get("deadline_ms", 0))
+        case signet.REQUEST_APPROVAL:
+            again = signet.encode_approval_request(to_approval_request(m))
+        case _:
+            again = signet.encode_approval_status(m["approval"])
+    return list(request_lines("", decode_request(again, REQUESTS[method]), REQUESTS[method]))
 
 
 def without_empty(lines: list[str]) -> list[str]:
@@ -232,14 +260,14 @@ def outcome_of_caller(v: Vector) -> list[str]:
             return lines + ["end broken"]
         payload, stream = stream[16 : 16 + length], stream[16 + length :]
         lines.append(frame_line(kind, method, call, length))
-        if kind == signet.REQUEST and method == signet.SIGN:
-            lines += sign_lines(payload)
+        if kind == signet.REQUEST and method in REQUESTS:
+            lines += decoded_lines(payload, REQUESTS[method])
     return lines + ["end closed"]
 
 
-def sign_lines(payload: bytes) -> list[str]:
+def decoded_lines(payload: bytes, schema: dict) -> list[str]:
     try:
-        return list(request_lines("", decode_request(payload, SIGN), SIGN))
+        return list(request_lines("", decode_request(payload, schema), schema))
     except signet.BadAnswer:
         return ["error 100 malformed"]
     except KeyError:
@@ -263,17 +291,17 @@ def agrees(v: Vector) -> bool:
         found = [line for line in got if line.startswith("error ")]
         if found and not refused[0].startswith(found[0]):
             return False
-        if refused[0].startswith("error 102") and METHODS[6] in v.expect[0] and not found:
+        if refused[0].startswith("error 102") and any(f" {METHODS[m]} " in v.expect[0] for m in REQUESTS) and not found:
             return False
         got = [line for line in got if not line.startswith(("value ", "error "))]
     return got == expected(v)
 
 
 def encodes(v: Vector) -> bool:
-    """sign-good.txt: what the client writes says the same."""
-    payload = v.stream[16:]
-    want = without_empty(list(request_lines("", decode_request(payload, SIGN), SIGN)))
-    return without_empty(encode_again(payload)) == want
+    """The good requests: what the client writes says the same."""
+    method, payload = v.stream[7], v.stream[16:]
+    want = without_empty(decoded_lines(payload, REQUESTS[method]))
+    return without_empty(encode_again(method, payload)) == want
 
 
 # --- hashes and bounds ----------------------------------------------------
@@ -294,6 +322,8 @@ def check_bounds() -> None:
     digest = signet.Input(digest=bytes(32))
     for inputs in ([], [digest] * 300, [signet.Input()], [signet.Input(digest=bytes(32), sm2_e=bytes(32))], [signet.Input(message=bytes(49152))] * 2):
         must_refuse(lambda i=inputs: signet.encode_sign_request(signet.SignRequest("k", signet.Algorithm.ECDSA_P256_SHA256, i), 0))
+    must_refuse(lambda: signet.Timestamp.at(datetime(2026, 11, 22)))
+    assert signet.Timestamp.at(datetime(1969, 12, 31, 23, 59, 58, 1, timezone.utc)) == (-2, 0), "a time before the epoch is cut downwards"
     must_refuse(lambda: signet.Client("x").sign_patiently(signet.SignRequest("k", signet.Algorithm.ED25519, [digest]), 1))
 
 
@@ -306,19 +336,38 @@ def must_refuse(f) -> None:
     raise AssertionError("not refused")
 
 
+def ask_for_approval(socket: str, entry: str, purpose: str) -> int:
+    """Prints id and state, as the request and as the question answer them."""
+    request = signet.ApprovalRequest(
+        entry, signet.Context(purpose=purpose, user_id="selftest"), "selftest", signet.ApprovalForm.BY_COUNT, count=2,
+        not_after=signet.Timestamp.at(datetime.now(timezone.utc) + timedelta(hours=1)), request_id="selftest.approval",
+    )
+    try:
+        with signet.Client(socket) as client:
+            reply = client.request_approval(request)
+            approval = client.approval_status(reply.approval.id)
+    except signet.SignetError as fault:
+        print(f"selftest: {fault}", file=sys.stderr)
+        return 1
+    print(reply.approval.id, signet.ApprovalState(reply.approval.state).name, signet.ApprovalState(approval.state).name)
+    return 0
+
+
 def main() -> int:
+    if sys.argv[1] == "approval":
+        return ask_for_approval(*sys.argv[2:])
     wrong = total = 0
     for path in sorted(Path(sys.argv[1]).glob("*.txt")):
         for v in read_vectors(path):
             total += 1
-            if not agrees(v) or path.stem == "sign-good" and not encodes(v):
+            if not agrees(v) or path.stem.endswith("-good") and not encodes(v):
                 wrong += 1
                 got = outcome_of_daemon(v) if v.sender == "daemon" else outcome_of_caller(v)
                 print(f"{path.name}: {v.name}:\n  got  " + "\n       ".join(got) + "\n  want " + "\n       ".join(v.expect), file=sys.stderr)
     check_sm2()
     check_bounds()
     print(f"selftest: {'FAILED' if wrong else 'ok'} vectors={total} wrong={wrong}")
-    return 1 if wrong or total < 200 else 0
+    return 1 if wrong or total < 300 else 0
 
 
 if __name__ == "__main__":

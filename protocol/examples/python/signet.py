@@ -43,7 +43,7 @@ MAX_MESSAGE = 48 << 10  # bytes
 MAX_SIGNATURE = 1024  # bytes; RSA-4096 has 512
 
 REQUEST, REPLY, PART, ERROR, CANCEL, GOAWAY = 1, 2, 3, 4, 5, 6
-HEALTH, LIST_ENTRIES, SIGN = 1, 3, 6
+HEALTH, LIST_ENTRIES, SIGN, REQUEST_APPROVAL, APPROVAL_STATUS = 1, 3, 6, 10, 11
 RAW = 1  # the form: the signature itself
 
 
@@ -63,6 +63,23 @@ class Algorithm(IntEnum):
     def hash_name(self) -> str:
         """The name of its hash for hashlib, "" where the message itself is signed."""
         return "" if self == Algorithm.ED25519 else self.name.split("_")[-1].lower()
+
+
+class ApprovalForm(IntEnum):
+    """What an approval is bound to (section 9)."""
+
+    BY_DOCUMENT = 1  # context.doc_sm3
+    BY_REFERENCES = 2  # refs_sm3
+    BY_DIGESTS = 3  # digests
+    BY_COUNT = 4  # nothing: any use, a number of times
+
+
+class ApprovalState(IntEnum):
+    PENDING = 1
+    GRANTED = 2
+    DENIED = 3
+    REVOKED = 4
+    EXPIRED = 5
 
 
 class Retry(IntEnum):
@@ -204,15 +221,66 @@ class SignRequest:
     context: Context | None = None
     request_id: str = ""
     partial: bool = False  # judge each input for itself: refusals become results
+    approval: str = ""  # id of the approval that is used, where the policy asks for one
 
 
 class Timestamp(NamedTuple):
     seconds: int
-    nanos: int
+    nanos: int = 0
+
+    @classmethod
+    def at(cls, when: datetime) -> Timestamp:
+        """The whole second of a time that knows its zone."""
+        if when.tzinfo is None:
+            raise ValueError("a time without a zone: want for instance datetime.now(timezone.utc)")
+        return cls((when - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(seconds=1))
 
     @property
     def utc(self) -> datetime:
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=self.seconds, microseconds=self.nanos // 1000)
+
+
+@dataclass(frozen=True)
+class ApprovalRequest:
+    """What custodians are asked to approve, and shown (section 9). It is kept for
+    ever in clear: context has purpose and user_id, and neither doc_title,
+    user_name, client_ip nor approval_ref."""
+
+    entry: str
+    context: Context
+    justification: str
+    form: ApprovalForm
+    refs_sm3: bytes = b""
+    digests: Sequence[bytes] = ()
+    count: int = 0  # uses; 0 is 1, or the number of digests
+    not_before: Timestamp | None = None
+    not_after: Timestamp | None = None
+    request_id: str = ""  # names your own record of the request; without it, each asks for another approval
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What became of a request. state and form are plain numbers: a later version may have more."""
+
+    id: str = ""
+    entry: str = ""
+    state: int = 0  # of ApprovalState
+    form: int = 0  # of ApprovalForm
+    count: int = 0  # uses that it is for
+    used: int = 0
+    persons: int = 0  # who must grant it
+    granted: int = 0  # who have
+    not_before: Timestamp | None = None
+    not_after: Timestamp | None = None  # the last instant
+    reason: str = ""  # of who denied or revoked it
+    request: bytes = b""  # SM3 of what custodians approve
+
+
+@dataclass(frozen=True)
+class ApprovalReply:
+    approval: Approval
+    receipt: Receipt | None
+    repeated: bool  # this request_id asked for it before
 
 
 @dataclass(frozen=True)
@@ -409,11 +477,27 @@ def encode_sign_request(r: SignRequest, deadline_ms: int) -> bytes:
     out = _bytes_field(1, r.entry) + _int_field(2, r.algorithm)
     out += b"".join(_bytes_field(3, _input(i), always=True) for i in r.inputs)
     out += _bytes_field(4, _context(r.context)) if r.context else b""
-    out += _bytes_field(5, r.request_id) + _int_field(7, r.partial)
+    out += _bytes_field(5, r.request_id) + _bytes_field(6, r.approval) + _int_field(7, r.partial)
     out += _int_field(8, deadline_ms) + _int_field(9, RAW)
     if len(out) > MAX_REQUEST:
         raise ValueError(f"request of {len(out)} bytes: at most {MAX_REQUEST}; send digests, or fewer inputs")
     return out
+
+
+def encode_approval_request(r: ApprovalRequest) -> bytes:
+    out = _bytes_field(1, r.entry) + _bytes_field(2, _context(r.context)) + _bytes_field(3, r.justification) + _int_field(4, r.form)
+    out += _bytes_field(5, r.refs_sm3) + b"".join(_bytes_field(6, d, always=True) for d in r.digests) + _int_field(7, r.count)
+    for number, at in ((8, r.not_before), (9, r.not_after)):
+        if at is not None:  # the epoch has no bytes, and is a time
+            out += _bytes_field(number, _int_field(1, at.seconds & (1 << 64) - 1) + _int_field(2, at.nanos), always=True)
+    out += _bytes_field(10, r.request_id)
+    if len(out) > MAX_REQUEST:
+        raise ValueError(f"request of {len(out)} bytes: at most {MAX_REQUEST}")
+    return out
+
+
+def encode_approval_status(approval_id: str) -> bytes:
+    return _bytes_field(1, approval_id)
 
 
 def decode_fault(data: bytes) -> Fault:
@@ -518,6 +602,42 @@ def decode_entries(data: bytes) -> list[Entry]:
 def _token(data: bytes) -> TokenHealth:
     texts = {n: _text(v) for n, v in wire_fields(data) if n in (1, 2, 3) and isinstance(v, bytes)}
     return TokenHealth(texts.get(1, ""), texts.get(2, ""), texts.get(3, ""))
+
+
+_APPROVAL_NUMBERS = {3: "state", 4: "form", 5: "count", 6: "used", 7: "persons", 8: "granted"}
+
+
+def _approval(data: bytes) -> Approval:
+    out: dict[str, object] = {}
+    for number, value in wire_fields(data):
+        match number, value:
+            case 1 | 2 | 11, bytes():
+                out[{1: "id", 2: "entry", 11: "reason"}[number]] = _text(value)
+            case 3 | 4 | 5 | 6 | 7 | 8, int():
+                out[_APPROVAL_NUMBERS[number]] = _u32(value)
+            case 9 | 10, bytes():
+                out["not_before" if number == 9 else "not_after"] = _timestamp(value)
+            case 12, bytes():
+                out["request"] = value
+    return Approval(**out)
+
+
+def decode_approval_reply(data: bytes) -> ApprovalReply:
+    approval, receipt, repeated = Approval(), None, False
+    for number, value in wire_fields(data):
+        match number, value:
+            case 1, bytes():
+                approval = _approval(value)
+            case 2, bytes():
+                receipt = _receipt(value)
+            case 3, int():
+                repeated = value != 0
+    return ApprovalReply(approval, receipt, repeated)
+
+
+def decode_approval_status(data: bytes) -> Approval:
+    approvals = [value for number, value in wire_fields(data) if number == 1 and isinstance(value, bytes)]
+    return _approval(approvals[-1]) if approvals else Approval()
 
 
 _HEALTH_TEXTS = {1: "mode", 2: "appliance", 3: "version", 5: "reason"}
@@ -671,16 +791,32 @@ class Client:
                 raise fault
             time.sleep(delay)
 
-    def _ask(self, method: int, timeout: float | None) -> bytes:
+    def request_approval(self, request: ApprovalRequest, timeout: float | None = None) -> ApprovalReply:
+        """Asks custodians for an approval. Nothing is repeated here: after a
+        ConnectionLost call it again, with the same request_id."""
+        reply = decode_approval_reply(self._call(REQUEST_APPROVAL, encode_approval_request(request), timeout))
+        if not reply.approval.id or reply.approval.entry != request.entry or reply.receipt is None:
+            raise BadAnswer(f"not an approval of entry {request.entry!r} with the receipt of its record")
+        return reply
+
+    def approval_status(self, approval_id: str, timeout: float | None = None) -> Approval:
+        """What became of an approval that this account asked for; any other is
+        Refused (200). Nobody waits here for custodians: ask every minute or so."""
+        approval = decode_approval_status(self._ask(APPROVAL_STATUS, timeout, encode_approval_status(approval_id)))
+        if approval.id != approval_id:
+            raise BadAnswer(f"approval {approval.id!r}, asked for was {approval_id!r}")
+        return approval
+
+    def _ask(self, method: int, timeout: float | None, payload: bytes = b"") -> bytes:
         """A call that changes nothing: what a restart took away is asked for again."""
         seconds = self._timeout if timeout is None else timeout
         begun = time.monotonic()
         try:
-            return self._call(method, b"", seconds)
+            return self._call(method, payload, seconds)
         except TimedOut:
             raise
         except ConnectionLost:
-            return self._call(method, b"", max(0.001, seconds - (time.monotonic() - begun)))
+            return self._call(method, payload, max(0.001, seconds - (time.monotonic() - begun)))
 
     def _call(self, method: int, payload: bytes, timeout: float | None) -> bytes:
         seconds = self._timeout if timeout is None else timeout
