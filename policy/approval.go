@@ -16,6 +16,16 @@ type Approvals struct {
 	Longest    time.Duration // from its start to its end
 }
 
+// String says it in a few words: "granted by 1 of carl, cora; for document,
+// count; at most 3 uses within 24h0m0s".
+func (p Approvals) String() string {
+	of := "its custodians"
+	if len(p.Custodians) > 0 {
+		of = wordList(p.Custodians)
+	}
+	return fmt.Sprintf("granted by %d of %s; for %s; at most %d uses within %v", p.Persons, of, listed(p.Forms), p.Most, p.Longest)
+}
+
 // A Form says what an approval is bound to. The zero value is nothing. The
 // list is closed; append only.
 type Form uint8
@@ -96,6 +106,10 @@ type Approval struct {
 	Count    uint32 `json:"count,omitempty"` // uses that it is for
 	Used     uint32 `json:"used,omitempty"`  // of them, in the log
 	Reserved uint32 `json:"reserved,omitempty"`
+
+	// Unknown: it was asked for before a restore, and how often it was used is
+	// not known.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // left is how many uses it still allows.

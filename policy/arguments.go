@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,10 +75,10 @@ func Record(p Bound, u Usage, r Request, at Instant) Arguments {
 	if r.Entry.Class.valid() {
 		a.Class = r.Entry.Class.String()
 	}
-	if r.Version != 0 {
+	if slices.Contains(Versions(), r.Version) {
 		a.Version = r.Version.String()
 	}
-	if r.Container != 0 {
+	if slices.Contains(Containers(), r.Container) {
 		a.Container = r.Container.String()
 	}
 	for _, f := range r.Carries.List() {
@@ -89,6 +90,12 @@ func Record(p Bound, u Usage, r Request, at Instant) Arguments {
 	if u.Approval != nil {
 		copied := *u.Approval
 		copied.By, copied.From, copied.Until = slices.Clone(copied.By), utc(copied.From), utc(copied.Until)
+		if int(copied.State) >= len(states) {
+			copied.State = NoApproval
+		}
+		if int(copied.Form) >= len(forms) {
+			copied.Form = 0
+		}
 		a.Approval = &copied
 	}
 	for _, s := range p.stale {
@@ -109,32 +116,84 @@ func utc(t time.Time) time.Time {
 // force and the ids it was resolved to. An error means that the arguments
 // cannot have been recorded by the engine that they name.
 func (a Arguments) Replay(p Policy, then Resolved) (Decision, error) {
-	switch {
-	case a.Engine < 1 || a.Engine > EngineVersion:
-		return Decision{}, fmt.Errorf("replaying a decision of engine %d: this program has engines 1 to %d", a.Engine, EngineVersion)
-	case a.Engine < 3 && (a.Version != "" || a.Container != "" || len(a.Carries)+len(a.Use) > 0 || a.Approval != nil):
-		return Decision{}, fmt.Errorf("replaying a decision of engine %d: it counted no uses and knew no approvals", a.Engine)
-	case a.Engine == 1 && (a.Proven || a.Certificate != nil):
-		return Decision{}, errors.New("replaying a decision of engine 1: it recorded neither proof nor certificate")
+	d, _, err := NewReplayer(p, then).Decide(a)
+	return d, err
+}
+
+// A Replayer decides anew under one revision of a policy, any number of times:
+// the ids are bound once. It is immutable.
+type Replayer struct {
+	then  Resolved
+	bound Bound // to the ids of then, nobody stale
+}
+
+// NewReplayer returns the replayer of a policy with the ids that it was
+// resolved to when it was set.
+func NewReplayer(p Policy, then Resolved) *Replayer {
+	return &Replayer{then: then, bound: Arguments{}.bound(p, then)}
+}
+
+// Policy returns the policy.
+func (r *Replayer) Policy() Policy { return r.bound.Policy() }
+
+// Decide is Arguments.Replay. It returns the usage that it read too.
+func (r *Replayer) Decide(a Arguments) (Decision, Usage, error) {
+	if err := a.checkEngine(*r.bound.policy); err != nil {
+		return Decision{}, Usage{}, err
 	}
-	request, err := a.request()
-	if err != nil {
-		return Decision{}, fmt.Errorf("replaying a decision: %w", err)
+	request, requestErr := a.request()
+	clock, clockErr := parseClock(a.Clock)
+	usage, usageErr := a.usage()
+	if err := cmp.Or(requestErr, clockErr, usageErr); err != nil {
+		return Decision{}, Usage{}, fmt.Errorf("replaying a decision: %w", err)
 	}
-	clock, err := parseClock(a.Clock)
-	if err != nil {
-		return Decision{}, fmt.Errorf("replaying a decision: %w", err)
+	bound := r.bound
+	if len(a.Stale) > 0 {
+		bound = a.bound(bound.Policy(), r.then)
 	}
 	at := Instant{Time: a.Decided, Offset: a.Local, Clock: clock}
-	usage := Usage{Approval: a.Approval}
+	return decideAs(a.Engine, newQuestion(bound, usage, request, at)), usage, nil
+}
+
+// checkEngine refuses what the engine that is named did not write, and a policy
+// that it could not have read: to skip the rules that it lacks would allow what
+// the policy refuses. What the request carries stands in the event for other
+// reasons too, and means nothing before engine 3.
+func (a Arguments) checkEngine(p Policy) error {
+	switch {
+	case a.Engine < 1 || a.Engine > EngineVersion:
+		return fmt.Errorf("replaying a decision of engine %d: this program has engines 1 to %d", a.Engine, EngineVersion)
+	case a.Engine < 3 && (a.Version != "" || a.Container != "" || len(a.Use) > 0 || a.Approval != nil):
+		return fmt.Errorf("replaying a decision of engine %d: it counted no uses and knew no approvals", a.Engine)
+	case a.Engine == 1 && (a.Proven || a.Certificate != nil):
+		return errors.New("replaying a decision of engine 1: it recorded neither proof nor certificate")
+	case a.Engine < p.engine():
+		return fmt.Errorf("replaying a decision of engine %d: it refused to read such a policy, which needs engine %d", a.Engine, p.engine())
+	}
+	return nil
+}
+
+// engine returns the first engine that has the rules for all keys of p.
+func (p Policy) engine() int {
+	switch {
+	case len(p.versions)+len(p.containers)+len(p.require)+len(p.quotas) > 0, p.zone != nil, !p.schedule.isZero(), p.approvals != nil:
+		return 3
+	case p.crlMaxAge > 0:
+		return 2
+	}
+	return 1
+}
+
+func (a Arguments) usage() (Usage, error) {
+	usage := Usage{Approval: a.Approval, Counts: slices.Grow([]Count(nil), len(a.Use))}
 	for _, text := range a.Use {
 		c, err := ParseCount(text)
 		if err != nil {
-			return Decision{}, fmt.Errorf("replaying a decision: %w", err)
+			return Usage{}, err
 		}
 		usage.Counts = append(usage.Counts, c)
 	}
-	return decideAs(a.Engine, question{a.bound(p, then), usage, request, at}), nil
+	return usage, nil
 }
 
 func (a Arguments) request() (Request, error) {

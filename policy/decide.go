@@ -49,8 +49,11 @@ type question struct {
 
 // A rule is one thing that a request must pass.
 type rule struct {
-	since int // the first engine that has it
+	since int    // the first engine that has it
+	name  string // the keys of the policy, or the fact of the entry, that it looks at
 	judge func(question) Decision
+	why   func(question) string    // the values that judge compares, for Explain
+	each  func(question) []Verdict // for Explain: of a rule that is asked several times; nil: judge is the whole of it
 }
 
 // rules are in the order in which they are asked. It is fixed, because the
@@ -61,23 +64,47 @@ type rule struct {
 // use. Each rule must allow in so many words: one that forgets to answer
 // refuses.
 var rules = [...]rule{
-	{1, callers}, {2, entryProof}, {1, entryClass}, {1, entryStatus}, {1, entryKey}, {1, clock}, {1, entryValidity}, {2, entryCertificate},
-	{1, window}, {3, openHours}, {1, operation}, {1, operationFitsClass}, {1, algorithm}, {3, version}, {3, container}, {1, purpose},
-	{3, required}, {1, batch}, {3, quotas}, {3, approval},
+	{since: 1, name: "callers", judge: callers, why: whyCallers},
+	{since: 2, name: "entry.proof", judge: entryProof, why: whyProof},
+	{since: 1, name: "entry.class", judge: entryClass, why: whyClass},
+	{since: 1, name: "entry.status", judge: entryStatus, why: whyStatus},
+	{since: 1, name: "entry.key", judge: entryKey, why: whyKey},
+	{since: 1, name: "clock", judge: clock, why: whyClock},
+	{since: 1, name: "entry.validity", judge: entryValidity, why: whyValidity},
+	{since: 2, name: "entry.certificate, crl_max_age", judge: entryCertificate, why: whyCertificate},
+	{since: 1, name: "not_before, not_after", judge: window, why: whyWindow},
+	{since: 3, name: "hours, weekdays, holidays", judge: openHours, why: whyOpen},
+	{since: 1, name: "operations", judge: operation, why: whyOperation},
+	{since: 1, name: "entry.class", judge: operationFitsClass, why: whyOperationFits},
+	{since: 1, name: "algorithms", judge: algorithm, why: whyAlgorithm},
+	{since: 3, name: "versions", judge: version, why: whyVersion},
+	{since: 3, name: "containers", judge: container, why: whyContainer},
+	{since: 1, name: "purposes", judge: purpose, why: whyPurpose},
+	{since: 3, name: "require", judge: required, why: whyRequired},
+	{since: 1, name: "batch", judge: batch, why: whyBatch},
+	{since: 3, name: "quotas", judge: quotas, why: whyNoQuota, each: eachQuota},
+	{since: 3, name: "approvals", judge: approval, why: whyApproval},
 }
 
 // Decide judges one request. Everything that can sway the answer is an
 // argument.
 func Decide(p Bound, u Usage, r Request, at Instant) Decision {
-	return decideAs(EngineVersion, question{p, u, r, at})
+	return decideAs(EngineVersion, newQuestion(p, u, r, at))
+}
+
+func newQuestion(p Bound, u Usage, r Request, at Instant) question {
+	if p.policy == nil {
+		p.policy = new(Policy)
+	}
+	return question{p, u, r, at}
 }
 
 func decideAs(engine int, q question) Decision {
-	for _, rule := range rules {
-		if rule.since > engine {
+	for i := range rules { // a copy of the table would cost more than the rules
+		if rules[i].since > engine {
 			continue
 		}
-		if d := rule.judge(q); !d.Allowed() {
+		if d := rules[i].judge(q); !d.Allowed() {
 			return d
 		}
 	}
@@ -267,31 +294,21 @@ func required(q question) Decision {
 }
 
 // quotas holds every quota of the policy to its count. A quota that nobody
-// counted is used up, and so is one whose count is of another time.
+// counted is used up, and so is one whose count is of another time. Of several
+// that are used up the longest period gives the answer: windows nest, so it is
+// the last to be filled again. The ends of windows are not looked at for that,
+// since they are not recorded.
 func quotas(q question) Decision {
 	if !q.request.Operation.signs() {
 		return allow
 	}
-	var full Decision
+	answer, by := allow, Quota{}
 	for _, quota := range q.policy.quotas {
-		d := q.judgeQuota(quota)
-		if !d.Allowed() && (full.Reason == Unjudged || full.sooner(d)) {
-			full = d
+		if d := q.judgeQuota(quota); !d.Allowed() && (answer.Allowed() || quota.Period > by.Period) {
+			answer, by = d, quota
 		}
 	}
-	if full.Reason == Unjudged {
-		return allow
-	}
-	return full
-}
-
-// sooner tells whether other says to wait longer than d: of several quotas that
-// are used up the last to be filled again gives the answer.
-func (d Decision) sooner(other Decision) bool {
-	if d.After.IsZero() {
-		return false // never
-	}
-	return other.After.IsZero() || other.After.After(d.After)
+	return answer
 }
 
 func (q question) judgeQuota(quota Quota) Decision {
@@ -312,7 +329,9 @@ func (q question) judgeQuota(quota Quota) Decision {
 	if !c.full() {
 		return allow
 	}
-	refused.After, refused.Need = c.End, q.needOf(c)
+	if refused.Need = q.needOf(c); c.Limit > 0 { // or no window will have a use
+		refused.After = c.End
+	}
 	return refused
 }
 
@@ -320,6 +339,8 @@ func (q question) judgeQuota(quota Quota) Decision {
 // every caller.
 func (q question) needOf(c Count) string {
 	switch {
+	case c.Limit == 0 && c.Period != Lifetime:
+		return fmt.Sprintf("a policy that allows uses: this one allows none a %v", c.Period)
 	case c.Unknown && c.Period == Lifetime:
 		return "a policy set after the restore: what was used before it is not known"
 	case c.Period == Lifetime:
@@ -348,6 +369,8 @@ func approval(q question) Decision {
 		return needed("an approval of this use: ask for one, and name it in the request")
 	case a.State == Denied, a.State == Revoked:
 		return Decision{Reason: ApprovalDenied, Rule: "approvals", Need: "another approval: this one was " + a.State.String()}
+	case a.Unknown:
+		return needed("an approval that was asked for after the restore: how often this one was used before it is not known")
 	case !a.Fits:
 		return needed("an approval that was asked for by this account for this entry, purpose and document")
 	case a.State != Granted, asked.Persons < 1, asked.grantors(*a) < asked.Persons:

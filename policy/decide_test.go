@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -27,7 +28,17 @@ func system(names map[string]uint32) Lookup {
 
 func mustBind(t *testing.T, text string) (Bound, Resolved) {
 	t.Helper()
-	p := mustParse(t, text)
+	return mustResolve(t, mustParse(t, text))
+}
+
+func mustBindPolicy(t *testing.T, p Policy) Bound {
+	t.Helper()
+	b, _ := mustResolve(t, p)
+	return b
+}
+
+func mustResolve(t *testing.T, p Policy) (Bound, Resolved) {
+	t.Helper()
 	then, err := Resolve(p, system(names))
 	if err != nil {
 		t.Fatalf("Resolve: %v", err)
@@ -56,7 +67,7 @@ func good() Request {
 
 func TestDecideAllowsWhatThePolicyLists(t *testing.T) {
 	b, _ := mustBind(t, contracts)
-	seal, _ := mustBind(t, strings.Replace(contracts, `["digest", "message"]`, `["stamp", "seal.read"]`, 1))
+	seal := mustBindPolicy(t, stamping(mustParse(t, strings.Replace(contracts, `["digest", "message"]`, `["stamp", "seal.read"]`, 1))))
 	tests := []struct {
 		name   string
 		policy Bound
@@ -81,7 +92,9 @@ func TestDecideAllowsWhatThePolicyLists(t *testing.T) {
 		{"key without certificate", b, func(r *Request, _ *Instant) { r.Entry.Validity = Validity{Unbounded: true} }},
 		{"certificate on no list", b, func(r *Request, _ *Instant) { r.Entry.Certificate = &Certificate{ListMade: noon} }},
 		{"certificate without a list, which the policy does not ask for", b, func(r *Request, _ *Instant) { r.Entry.Certificate = new(Certificate) }},
-		{"stamp", seal, func(r *Request, _ *Instant) { r.Entry.Class, r.Operation = ClassSeal, Stamp }},
+		{"stamp", seal, func(r *Request, _ *Instant) {
+			r.Entry.Class, r.Operation, r.Version, r.Container = ClassSeal, Stamp, V4, OFD
+		}},
 		{"reading a seal needs no algorithm", seal, func(r *Request, _ *Instant) {
 			r.Entry.Class, r.Operation, r.Algorithm = ClassSeal, SealRead, 0
 		}},
@@ -190,7 +203,7 @@ func TestDecideKeepsTheOrderOfItsRules(t *testing.T) {
 }
 
 func TestASealKeySignsStampsOnlyWhateverThePolicySays(t *testing.T) {
-	all, _ := mustBind(t, strings.Replace(contracts, `["digest", "message"]`, `["stamp", "seal.read", "digest", "message", "cms"]`, 1))
+	all := mustBindPolicy(t, stamping(mustParse(t, strings.Replace(contracts, `["digest", "message"]`, `["stamp", "seal.read", "digest", "message", "cms"]`, 1))))
 	tests := []struct {
 		class Class
 		op    Operation
@@ -203,7 +216,7 @@ func TestASealKeySignsStampsOnlyWhateverThePolicySays(t *testing.T) {
 	}
 	for _, tt := range tests {
 		r := good()
-		r.Entry.Class, r.Operation = tt.class, tt.op
+		r.Entry.Class, r.Operation, r.Version, r.Container = tt.class, tt.op, V5, PDF
 		if !tt.op.signs() {
 			r.Algorithm = 0
 		}
@@ -273,8 +286,7 @@ func TestEveryFieldNarrows(t *testing.T) {
 
 func bindText(t *testing.T, text string) Bound {
 	t.Helper()
-	b, _ := mustBind(t, text)
-	return b
+	return mustBindPolicy(t, stamping(mustParse(t, text)))
 }
 
 // draft is a policy as lists that can be cut. A nil list is absent from the
@@ -363,6 +375,7 @@ func randomRequest(rng *rand.Rand) Request {
 	r.Operation = Operations()[rng.IntN(5)]
 	r.Algorithm = []algo.Algorithm{algo.SM2SM3, algo.Ed25519, 0}[rng.IntN(3)]
 	r.Purpose = []string{"a", "b"}[rng.IntN(2)]
+	r.Version, r.Container = V4, OFD
 	r.BatchSize = 1 + rng.IntN(3)
 	r.Entry.Validity = Validity{From: policyFrom, Until: policyTo}
 	if rng.IntN(4) > 0 {
@@ -376,13 +389,13 @@ func TestReasonsKeepTheirNumbers(t *testing.T) {
 	want := "unknown_entry not_a_caller operation algorithm version purpose not_active outside_validity " +
 		"outside_hours quota rate approval_needed approval_denied cert_invalid seal_outlives_cert key_mismatch " +
 		"clock_behind signer_not_in_seal op_not_for_seal ses_structure_in_message context_required " +
-		"seal_must_be_remade cert_is_encryption changed record_unproven clock_jumped"
+		"seal_must_be_remade cert_is_encryption changed record_unproven clock_jumped container"
 	for i, name := range strings.Fields(want) {
 		if got := Reason(200 + i).String(); got != name {
 			t.Errorf("reason %d is %q, want %q", 200+i, got, name)
 		}
 	}
-	numbers := map[Reason]string{0: "unjudged", 1: "allowed", 107: "batch_too_large", 226: "reason(226)"}
+	numbers := map[Reason]string{0: "unjudged", 1: "allowed", 107: "batch_too_large", 227: "reason(227)"}
 	for r, name := range numbers {
 		if r.String() != name {
 			t.Errorf("reason %d is %q, want %q", r, r, name)
@@ -393,7 +406,7 @@ func TestReasonsKeepTheirNumbers(t *testing.T) {
 			t.Errorf("ParseReason(%q) = %d, %v, want %d", name, got, err, r)
 		}
 	}
-	if got, err := ParseReason("reason(226)"); err == nil || got != Unjudged {
+	if got, err := ParseReason("reason(227)"); err == nil || got != Unjudged {
 		t.Errorf("ParseReason of an unknown name = %v, %v", got, err)
 	}
 }
@@ -409,6 +422,37 @@ func TestEnumerationsRoundTrip(t *testing.T) {
 			t.Errorf("ParseClass(%q) = %d, %v", c, got, err)
 		}
 	}
+	for _, v := range Versions() {
+		if got, err := ParseVersion(v.String()); got != v || err != nil || v.String() != fmt.Sprintf("v%d", v) {
+			t.Errorf("ParseVersion(%q) = %d, %v", v, got, err)
+		}
+	}
+	for i, c := range Containers() {
+		if got, err := ParseContainer(c.String()); got != c || err != nil || int(c) != i+1 {
+			t.Errorf("ParseContainer(%q) = %d, %v, want %d", c, got, err, i+1)
+		}
+	}
+	for i, f := range Forms() {
+		if got, err := ParseForm(f.String()); got != f || err != nil || int(f) != i+1 {
+			t.Errorf("ParseForm(%q) = %d, %v, want %d", f, got, err, i+1)
+		}
+	}
+	for i, f := range AllFields() {
+		if got, err := ParseField(f.String()); got != f || err != nil || int(f) != i+1 {
+			t.Errorf("ParseField(%q) = %d, %v, want %d", f, got, err, i+1)
+		}
+		if one := FieldsOf(f); !one.Has(f) || len(one.List()) != 1 || one.List()[0] != f || one.Has(f%10+1) {
+			t.Errorf("the set of %v is %v", f, one.List())
+		}
+	}
+	if all := FieldsOf(AllFields()...); len(all.List()) != 10 || all.Has(0) || all.Has(11) {
+		t.Errorf("the set of all fields is %v", all.List())
+	}
+	for _, err := range []error{second(ParseVersion("v1")), second(ParseContainer("")), second(ParseForm("any")), second(ParseField("purpose"))} {
+		if err == nil || !strings.Contains(err.Error(), "want one of") {
+			t.Errorf("a name that there is not: %v", err)
+		}
+	}
 	if _, err := ParseClass(""); err == nil {
 		t.Error("the class with no name was parsed")
 	}
@@ -419,3 +463,195 @@ func TestEnumerationsRoundTrip(t *testing.T) {
 		t.Error("a number outside its enumeration has the name of one inside")
 	}
 }
+
+// officeRefusals change one thing each in a use that the policy office allows,
+// in the order of the rules.
+var officeRefusals = []struct {
+	name   string
+	change func(*use)
+	reason Reason
+	rule   string
+	after  time.Time
+	need   string // a part of it
+}{
+	{"old list", func(u *use) { u.request.Entry.Certificate.ListMade = u.at.Time.AddDate(0, 0, -8) }, CertInvalid, "crl_max_age", time.Time{}, "168h"},
+	{"policy not begun", func(u *use) { u.moveTo(u.policy.notBefore.Add(-1)) }, OutsideValidity, "not_before", time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), ""},
+	{"policy ended", func(u *use) { u.moveTo(u.policy.notAfter.Add(1)) }, OutsideValidity, "not_after", time.Time{}, ""},
+	{"holiday", func(u *use) { u.moveTo(onClock(2027, 5, 3, 10, 0)) }, OutsideHours, "holidays", onClock(2027, 5, 6, 8, 30), "2027-05-06T08:30:00+08:00"},
+	{"Sunday", func(u *use) { u.moveTo(onClock(2027, 5, 9, 10, 0)) }, OutsideHours, "weekdays", onClock(2027, 5, 10, 8, 30), ""},
+	{"Saturday that is no day of work", func(u *use) { u.moveTo(onClock(2027, 5, 15, 10, 0)) }, OutsideHours, "weekdays", onClock(2027, 5, 17, 8, 30), ""},
+	{"before the office opens", func(u *use) { u.moveTo(onClock(2027, 5, 11, 8, 30).Add(-1)) }, OutsideHours, "hours", onClock(2027, 5, 11, 8, 30), ""},
+	{"noon", func(u *use) { u.moveTo(onClock(2027, 5, 11, 12, 0)) }, OutsideHours, "hours", onClock(2027, 5, 11, 14, 0), ""},
+	{"Friday evening before a Saturday of work", func(u *use) { u.moveTo(onClock(2027, 5, 7, 17, 30)) }, OutsideHours, "hours", onClock(2027, 5, 8, 8, 30), ""},
+	{"another operation", func(u *use) { u.policy.operations = []Operation{SealRead} }, OperationRefused, "operations", time.Time{}, "seal.read"},
+	{"stamp of a key", func(u *use) { u.request.Entry.Class = ClassKey }, OperationRefused, "entry.class", time.Time{}, ""},
+	{"digest of a seal", func(u *use) { u.request.Operation = Digest }, OpNotForSeal, "entry.class", time.Time{}, ""},
+	{"algorithm of what signs nothing", func(u *use) { u.request.Operation = SealRead }, AlgorithmRefused, "algorithms", time.Time{}, ""},
+	{"another version", func(u *use) { u.request.Version = V5 }, VersionRefused, "versions", time.Time{}, "v4"},
+	{"no version", func(u *use) { u.request.Version = 0 }, VersionRefused, "versions", time.Time{}, ""},
+	{"no version is listed", func(u *use) { u.policy.versions = nil }, VersionRefused, "versions", time.Time{}, ""},
+	{"another container", func(u *use) { u.request.Container = XML }, ContainerRefused, "containers", time.Time{}, "ofd, pdf"},
+	{"no container", func(u *use) { u.request.Container = 0 }, ContainerRefused, "containers", time.Time{}, ""},
+	{"no container is listed", func(u *use) { u.policy.containers = nil }, ContainerRefused, "containers", time.Time{}, ""},
+	{"another purpose", func(u *use) { u.request.Purpose = "contracts" }, PurposeRefused, "purposes", time.Time{}, ""},
+	{"a field is missing", func(u *use) { u.request.Carries = FieldsOf(DocNo) }, ContextRequired, "require", time.Time{}, "in the context also user_id"},
+	{"all fields are missing", func(u *use) { u.request.Carries = 0 }, ContextRequired, "require", time.Time{}, "user_id, doc_no"},
+	{"too many items", func(u *use) { u.request.BatchSize = 17 }, BatchTooLarge, "batch", time.Time{}, ""},
+	{"the minute is full", func(u *use) { u.count(OfEntry, Minute).Spent = 5 }, RateExceeded, "quotas.minute", tenOClock.Add(time.Minute), "at most 5 uses a minute"},
+	{"the day is full", func(u *use) { u.count(OfEntry, Day).Spent = 50 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), "2027-05-12T00:00:00+08:00"},
+	{"the day is full with what is being signed", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved = 49, 1 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), ""},
+	{"the day is more than full", func(u *use) { u.count(OfEntry, Day).Reserved = 51 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), ""},
+	{"two numbers whose sum has no room", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved = 2, math.MaxUint64-1 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), ""},
+	{"the life is over", func(u *use) { u.count(OfEntry, Lifetime).Spent = 1000 }, QuotaSpent, "quotas.lifetime", time.Time{}, "1000"},
+	{"the caller's hour is full", func(u *use) { u.count(OfCaller, Hour).Spent = 10 }, QuotaSpent, "quotas.per_caller.hour", tenOClock.Add(time.Hour), ""},
+	{"minute and caller's hour are full", func(u *use) { u.count(OfEntry, Minute).Spent, u.count(OfCaller, Hour).Spent = 5, 10 }, QuotaSpent, "quotas.per_caller.hour", tenOClock.Add(time.Hour), ""},
+	{"both days are full", func(u *use) { u.count(OfCaller, Day).Spent, u.count(OfEntry, Day).Spent = 20, 50 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), ""},
+	{"all are full", func(u *use) {
+		for i := range u.usage.Counts {
+			u.usage.Counts[i].Spent = 1000
+		}
+	}, QuotaSpent, "quotas.lifetime", time.Time{}, ""},
+	{"a quota of nothing", func(u *use) { u.policy.quotas = []Quota{{OfEntry, Day, 0}}; u.moveTo(tenOClock) }, QuotaSpent, "quotas.day", time.Time{}, "allows none"},
+	{"nobody counted", func(u *use) { u.usage.Counts = nil }, QuotaSpent, "quotas.lifetime", time.Time{}, "a count"},
+	{"the count of another limit", func(u *use) { u.count(OfEntry, Day).Limit = 51 }, QuotaSpent, "quotas.day", time.Time{}, "a count"},
+	{"the count of yesterday", func(u *use) { c := u.count(OfEntry, Day); c.Start, c.End = c.Start.AddDate(0, 0, -1), c.Start }, QuotaSpent, "quotas.day", time.Time{}, "a count"},
+	{"the count of tomorrow", func(u *use) { u.count(OfEntry, Day).Start = tenOClock.Add(time.Minute) }, QuotaSpent, "quotas.day", time.Time{}, "a count"},
+	{"the count of no day", func(u *use) { u.count(OfEntry, Day).Start = time.Time{} }, QuotaSpent, "quotas.day", time.Time{}, "a count"},
+	{"the day of a restore", func(u *use) { u.count(OfEntry, Day).Unknown = true }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), "restore"},
+	{"the life before a restore", func(u *use) { u.count(OfEntry, Lifetime).Unknown = true }, QuotaSpent, "quotas.lifetime", time.Time{}, "restore"},
+	{"no approval", func(u *use) { u.usage.Approval = nil }, ApprovalNeeded, "approvals", time.Time{}, "ask for one"},
+	{"an approval that there is not", func(u *use) { u.usage.Approval = new(Approval) }, ApprovalNeeded, "approvals", time.Time{}, "ask for one"},
+	{"denied", func(u *use) { u.usage.Approval.State = Denied }, ApprovalDenied, "approvals", time.Time{}, "denied"},
+	{"revoked", func(u *use) { u.usage.Approval.State = Revoked }, ApprovalDenied, "approvals", time.Time{}, "revoked"},
+	{"of another document", func(u *use) { u.usage.Approval.Fits = false }, ApprovalNeeded, "approvals", time.Time{}, "document"},
+	{"pending", func(u *use) { u.usage.Approval.State = Pending }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
+	{"of a state that there is not", func(u *use) { u.usage.Approval.State = 77 }, ApprovalNeeded, "approvals", time.Time{}, ""},
+	{"granted by one", func(u *use) { u.usage.Approval.By = []string{"carl"} }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
+	{"granted twice by one", func(u *use) { u.usage.Approval.By = []string{"carl", "carl"} }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
+	{"granted by another custodian", func(u *use) { u.usage.Approval.By = []string{"carl", "dora"} }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
+	{"persons not said", func(u *use) { u.policy.approvals.Persons = 0 }, ApprovalNeeded, "approvals", time.Time{}, "granted by 1"},
+	{"of another form", func(u *use) { u.usage.Approval.Form = ByReferences }, ApprovalNeeded, "approvals", time.Time{}, "document, digests, count"},
+	{"of no form", func(u *use) { u.usage.Approval.Form = 0 }, ApprovalNeeded, "approvals", time.Time{}, ""},
+	{"digests for a seal", func(u *use) { u.usage.Approval.Form = ByDigests }, ApprovalNeeded, "approvals", time.Time{}, "class key"},
+	{"ended", func(u *use) { u.usage.Approval.Until = tenOClock.Add(-1) }, ApprovalNeeded, "approvals", time.Time{}, "ended"},
+	{"without an end", func(u *use) { u.usage.Approval.Until = time.Time{} }, ApprovalNeeded, "approvals", time.Time{}, ""},
+	{"not begun", func(u *use) { u.usage.Approval.From = tenOClock.Add(1) }, ApprovalNeeded, "approvals", tenOClock.Add(1), ""},
+	{"without a start", func(u *use) { u.usage.Approval.From = time.Time{} }, ApprovalNeeded, "approvals", time.Time{}, "24h"},
+	{"too long", func(u *use) { u.usage.Approval.From = u.usage.Approval.Until.Add(-24*time.Hour - 1) }, ApprovalNeeded, "approvals", time.Time{}, "24h"},
+	{"for too many uses", func(u *use) { u.usage.Approval.Count = 4 }, ApprovalNeeded, "approvals", time.Time{}, "at most 3"},
+	{"used up", func(u *use) { u.usage.Approval.Used = 3 }, ApprovalNeeded, "approvals", time.Time{}, "use left"},
+	{"used up with what is being signed", func(u *use) { u.usage.Approval.Used, u.usage.Approval.Reserved = 1, 2 }, ApprovalNeeded, "approvals", time.Time{}, "use left"},
+	{"of before a restore", func(u *use) { u.usage.Approval.Unknown = true }, ApprovalNeeded, "approvals", time.Time{}, "restore"},
+}
+
+// onClock is an instant by the clock of Shanghai.
+func onClock(y int, m time.Month, d, hour, minute int) time.Time {
+	return time.Date(y, m, d, hour-8, minute, 0, 0, time.UTC)
+}
+
+func TestDecideRefusesEachKeyOfAnOfficeByName(t *testing.T) {
+	for _, tt := range officeRefusals {
+		t.Run(tt.name, func(t *testing.T) {
+			u := officeUse(t)
+			tt.change(u)
+			d := u.decide(t)
+			if d.Reason != tt.reason || d.Rule != tt.rule || !d.After.Equal(tt.after) || d.Need == "" || !strings.Contains(d.Need, tt.need) {
+				t.Errorf("Decide = %+v, want %v by %s after %v, and a need with %q", d, tt.reason, tt.rule, tt.after, tt.need)
+			}
+		})
+	}
+}
+
+func TestDecideAllowsWhatAnOfficeMayDo(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*use)
+	}{
+		{"as it is", func(*use) {}},
+		{"the last use of everything", func(u *use) {
+			u.count(OfEntry, Minute).Spent, u.count(OfEntry, Day).Reserved, u.count(OfEntry, Lifetime).Spent = 4, 49, 999
+			u.count(OfCaller, Hour).Spent, u.count(OfCaller, Day).Spent = 9, 19
+			u.usage.Approval.Used, u.usage.Approval.Reserved = 1, 1
+		}},
+		{"the first instant of the morning", func(u *use) { u.moveTo(onClock(2027, 5, 11, 8, 30)) }},
+		{"the last of the morning", func(u *use) { u.moveTo(onClock(2027, 5, 11, 12, 0).Add(-1)) }},
+		{"a Saturday of work", func(u *use) { u.moveTo(onClock(2027, 5, 8, 10, 0)) }},
+		{"the last minute of the afternoon", func(u *use) { u.moveTo(onClock(2027, 5, 11, 17, 29)) }},
+		{"any custodians", func(u *use) { u.policy.approvals.Custodians, u.usage.Approval.By = nil, []string{"x", "y"} }},
+		{"granted by more than asked for", func(u *use) { u.usage.Approval.By = []string{"carl", "x", "cyd", "cora"} }},
+		{"approved for this instant", func(u *use) { u.usage.Approval.From, u.usage.Approval.Until = tenOClock, tenOClock }},
+		{"the longest approval", func(u *use) { u.usage.Approval.From = u.usage.Approval.Until.Add(-24 * time.Hour) }},
+		{"digests for a key", func(u *use) {
+			u.request.Entry.Class, u.request.Operation, u.usage.Approval.Form = ClassKey, Digest, ByDigests
+		}},
+		{"a key has no version and no container", func(u *use) {
+			u.request.Entry.Class, u.request.Operation, u.request.Version, u.request.Container = ClassKey, Message, 0, 0
+		}},
+		{"reading a seal asks for nothing of a signature", func(u *use) {
+			u.request = Request{UID: 1001, Operation: SealRead, Purpose: "contract", BatchSize: 1, Entry: u.request.Entry}
+			u.usage = Usage{}
+		}},
+	} {
+		u := officeUse(t)
+		tt.change(u)
+		if d := u.decide(t); d != allow {
+			t.Errorf("%s: %+v, want allowed", tt.name, d)
+		}
+	}
+}
+
+// TestEveryReasonOfDecideIsReached: these are all that the rules can give.
+func TestEveryReasonOfDecideIsReached(t *testing.T) {
+	want := []Reason{
+		Allowed, BatchTooLarge, UnknownEntry, NotACaller, OperationRefused, AlgorithmRefused, VersionRefused, PurposeRefused, NotActive,
+		OutsideValidity, OutsideHours, QuotaSpent, RateExceeded, ApprovalNeeded, ApprovalDenied, CertInvalid, KeyMismatch, ClockBehind,
+		OpNotForSeal, ContextRequired, RecordUnproven, ClockJumped, ContainerRefused,
+	}
+	reached := map[Reason]bool{officeUse(t).decide(t).Reason: true}
+	for _, tt := range refusals {
+		reached[tt.reason] = true
+	}
+	for _, tt := range officeRefusals {
+		reached[tt.reason] = true
+	}
+	for _, r := range want {
+		if !reached[r] {
+			t.Errorf("no refusal of the tables is %v", r)
+		}
+		delete(reached, r)
+	}
+	if len(reached) > 0 {
+		t.Errorf("these are not on the list: %v", reached)
+	}
+}
+
+// TestTheFirstRuleThatRefusesAnswers: of two things that are wrong the earlier
+// one in the table is the answer. Each row stands for one rule; a move to
+// another time comes first, for it brings new counts.
+func TestTheFirstRuleThatRefusesAnswers(t *testing.T) {
+	order := []string{
+		"holiday", "old list", "another operation", "digest of a seal", "another version", "another container", "another purpose",
+		"a field is missing", "too many items", "the life is over", "no approval",
+	}
+	byName := map[string]func(*use){}
+	rule := map[string]string{}
+	for _, tt := range officeRefusals {
+		byName[tt.name], rule[tt.name] = tt.change, tt.rule
+	}
+	for i, first := range order {
+		for _, second := range order[i+1:] {
+			want := first
+			if second == "old list" { // that of the certificate is asked before the hours
+				want = second
+			}
+			u := officeUse(t)
+			byName[first](u)
+			byName[second](u)
+			if d := u.decide(t); d.Rule != rule[want] {
+				t.Errorf("%s and %s: %v by %s, want %s", first, second, d.Reason, d.Rule, rule[want])
+			}
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

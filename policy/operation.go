@@ -39,6 +39,14 @@ func ParseOperation(name string) (Operation, error) {
 	return 0, fmt.Errorf("unknown operation %q: want one of %s", name, listed(Operations()))
 }
 
+// class is that of the entries that the operation is for.
+func (o Operation) class() Class {
+	if o == Stamp || o == SealRead {
+		return ClassSeal
+	}
+	return ClassKey
+}
+
 // signs tells whether the operation uses the entry's key.
 func (o Operation) signs() bool { return o != SealRead }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -14,14 +15,10 @@ import (
 // who sign it.
 const MaxText = 64 << 10
 
-// later are keys of a policy that this version knows to exist and cannot
-// honour. To ignore one would widen the policy, so each is refused by name.
-var later = []string{
-	"require", "hours", "weekdays", "holidays", "zone", "quotas", "approvals", "versions", "containers",
-}
-
 // Parse reads a policy. An error is stricttoml.Faults: everything that is
-// wrong with the text, each with its line.
+// wrong with the text, each with its line; a text longer than MaxText is not
+// read. Lists are sorted, so that two texts that say the same give the same
+// fields; but callers, which errors name in the order of the text.
 func Parse(text []byte) (Policy, error) {
 	if len(text) > MaxText {
 		return Policy{}, fmt.Errorf("policy has %d bytes: want at most %d", len(text), MaxText)
@@ -30,23 +27,27 @@ func Parse(text []byte) (Policy, error) {
 	root := doc.Root()
 	p := Policy{
 		text:       string(text),
-		operations: operationsOf(root),
-		algorithms: algorithmsOf(root),
-		purposes:   purposesOf(root),
+		operations: unique(root, "operations", ParseOperation),
+		algorithms: unique(root, "algorithms", algo.Parse),
+		purposes:   unique(root, "purposes", parsePurpose),
 		notBefore:  root.TimeOr("not_before", time.Time{}),
 		notAfter:   root.TimeOr("not_after", time.Time{}),
 		crlMaxAge:  root.DurationOr("crl_max_age", 0, time.Minute, 366*24*time.Hour),
 		batch:      int(root.IntOr("batch", MaxBatch, 1, MaxBatch)),
+		versions:   unique(root, "versions", ParseVersion),
+		containers: unique(root, "containers", ParseContainer),
+		require:    unique(root, "require", ParseField),
+		schedule:   scheduleOf(root),
+		approvals:  approvalsOf(root),
 	}
 	callers := root.OptionalTable("callers")
 	p.users, p.groups = accountsOf(callers, "users"), accountsOf(callers, "groups")
+	quotas := root.OptionalTable("quotas")
+	perCaller := quotas.OptionalTable("per_caller")
+	p.quotas = append(quotasOf(OfEntry, quotas), quotasOf(OfCaller, perCaller)...)
+	p.zone = zoneOf(root, quotas, perCaller)
 	if !p.notBefore.IsZero() && !p.notAfter.IsZero() && p.notAfter.Before(p.notBefore) {
 		root.Faultf("not_after", "is before not_before: want a later instant")
-	}
-	for _, key := range later {
-		if root.Has(key) {
-			root.Faultf(key, "not supported by this version: a policy that relies on it would allow too much")
-		}
 	}
 	if err := doc.Finish(); err != nil {
 		return Policy{}, err
@@ -55,10 +56,14 @@ func Parse(text []byte) (Policy, error) {
 }
 
 // unique calls read for each item of a list of strings and records what it
-// refuses, and every repetition, as a fault of that item.
-func unique[T comparable](root *stricttoml.Table, key string, read func(string) (T, error)) []T {
+// refuses, and every repetition, as a fault of that item. The items are sorted.
+func unique[T cmp.Ordered](table *stricttoml.Table, key string, read func(string) (T, error)) []T {
+	return uniqueOf(table.OptionalValues(key), read)
+}
+
+func uniqueOf[T cmp.Ordered](values []stricttoml.Value, read func(string) (T, error)) []T {
 	var all []T
-	for _, v := range root.OptionalValues(key) {
+	for _, v := range values {
 		text, ok := v.Text()
 		if !ok {
 			v.Faultf("is %s: want a string", v.Kind())
@@ -74,19 +79,8 @@ func unique[T comparable](root *stricttoml.Table, key string, read func(string) 
 			all = append(all, item)
 		}
 	}
+	slices.Sort(all)
 	return all
-}
-
-func operationsOf(root *stricttoml.Table) []Operation {
-	return unique(root, "operations", ParseOperation)
-}
-
-func algorithmsOf(root *stricttoml.Table) []algo.Algorithm {
-	return unique(root, "algorithms", algo.Parse)
-}
-
-func purposesOf(root *stricttoml.Table) []string {
-	return unique(root, "purposes", parsePurpose)
 }
 
 var purposeForm = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +77,7 @@ func TestPolicyIsImmutable(t *testing.T) {
 
 func TestBadPolicyNamesItsFault(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.toml")
-	if err != nil || len(files) < 20 {
+	if err != nil || len(files) < 100 {
 		t.Fatalf("%d bad policies, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -121,70 +120,11 @@ quotas = { day = 3 }
 	}
 }
 
-func TestWhatIsNotBuiltYetIsRefusedByName(t *testing.T) {
-	for _, key := range []string{
-		"require", "hours", "weekdays", "holidays", "zone", "quotas", "approvals", "versions", "containers",
-	} {
-		for _, text := range []string{key + " = 1", "[" + key + "]\nday = 1", "[" + key + ".day]"} {
-			_, err := Parse([]byte(text))
-			want := "line 1: " + key + ": not supported by this version: a policy that relies on it would allow too much"
-			if err == nil || err.Error() != want {
-				t.Errorf("%q: %v, want %s", text, err, want)
-			}
-		}
-	}
-}
-
 func TestLongPolicyIsRefused(t *testing.T) {
 	if _, err := Parse([]byte(strings.Repeat("#", MaxText))); err != nil {
 		t.Errorf("Parse of %d bytes: %v", MaxText, err)
 	}
 	if _, err := Parse([]byte(strings.Repeat("#", MaxText+1))); err == nil {
 		t.Errorf("%d bytes were parsed", MaxText+1)
-	}
-}
-
-var example = regexp.MustCompile("(?s)```toml\n(.*?)```")
-
-// guides are the manual of policies in its languages.
-func guides(t *testing.T) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	for _, name := range []string{"policy.md", "policy.zh-CN.md"} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[name] = string(text)
-	}
-	return all
-}
-
-func TestEveryExampleOfTheGuidesParses(t *testing.T) {
-	for name, guide := range guides(t) {
-		examples := example.FindAllStringSubmatch(guide, -1)
-		if len(examples) != 4 {
-			t.Errorf("%d examples in %s, want 4", len(examples), name)
-		}
-		for _, e := range examples {
-			if _, err := Parse([]byte(e[1])); err != nil {
-				t.Errorf("%s:\n%s\n%v", name, e[1], err)
-			}
-		}
-	}
-}
-
-func TestTheGuidesNameEveryRuleAndReasonOfDecide(t *testing.T) {
-	for name, guide := range guides(t) {
-		for _, tt := range refusals {
-			if !strings.Contains(guide, "`"+tt.reason.String()+"`") || !strings.Contains(guide, "`"+tt.rule+"`") {
-				t.Errorf("%s does not name %v by %s", name, tt.reason, tt.rule)
-			}
-		}
-		for _, key := range append([]string{"crl_max_age"}, later...) {
-			if !strings.Contains(guide, "`"+key+"`") {
-				t.Errorf("%s does not name the key %s", name, key)
-			}
-		}
 	}
 }

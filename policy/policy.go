@@ -110,7 +110,7 @@ func (p Policy) Approvals() (Approvals, bool) {
 func (p Policy) At(t time.Time, clock Clock) Instant {
 	at := Instant{Time: t.UTC(), Clock: clock}
 	if p.zone != nil {
-		_, at.Offset = t.In(p.zone).Zone()
+		_, at.Offset = t.In(clockOf(p.zone)).Zone()
 	}
 	return at
 }
@@ -138,12 +138,14 @@ func written(accounts []account) []string {
 }
 
 // listed joins names for an error text.
-func listed[T fmt.Stringer](items []T) string {
-	names := make([]string, len(items))
+func listed[T fmt.Stringer](items []T) string { return wordList(texts(items)) }
+
+func texts[T fmt.Stringer](items []T) []string {
+	all := make([]string, len(items))
 	for i, item := range items {
-		names[i] = item.String()
+		all[i] = item.String()
 	}
-	return wordList(names)
+	return all
 }
 
 func wordList(names []string) string {

@@ -79,14 +79,19 @@ func (a account) resolve(id func(string) (uint32, error)) (Principal, error) {
 // A Bound is a policy with the ids of its callers: what Decide works on. It
 // is immutable; the zero value allows nobody.
 type Bound struct {
-	policy Policy
-	uids   map[uint32]bool
-	gids   map[uint32]bool
+	policy *Policy           // nil: the zero value; shared, so that a rule is not asked with a copy
+	uids   map[uint32]string // to the callers as the policy writes them
+	gids   map[uint32]string
 	stale  []Stale
 }
 
 // Policy returns the policy that was bound.
-func (b Bound) Policy() Policy { return b.policy }
+func (b Bound) Policy() Policy {
+	if b.policy == nil {
+		return Policy{}
+	}
+	return *b.policy
+}
 
 // Stale returns the callers that binding has dropped.
 func (b Bound) Stale() []Stale { return slices.Clone(b.stale) }
@@ -108,7 +113,7 @@ func (s Stale) String() string {
 // agrees. It is called whenever a policy is loaded. A principal that p does
 // not name is never bound.
 func Bind(p Policy, then Resolved, system Lookup) (Bound, []Stale) {
-	b := Bound{policy: p}
+	b := Bound{policy: &p}
 	var staleUsers, staleGroups []Stale
 	b.uids, staleUsers = bind("user", p.users, then.Users, system.User)
 	b.gids, staleGroups = bind("group", p.groups, then.Groups, system.Group)
@@ -116,8 +121,8 @@ func Bind(p Policy, then Resolved, system Lookup) (Bound, []Stale) {
 	return b, b.Stale()
 }
 
-func bind(what string, accounts []account, then []Principal, id func(string) (uint32, error)) (map[uint32]bool, []Stale) {
-	bound := map[uint32]bool{}
+func bind(what string, accounts []account, then []Principal, id func(string) (uint32, error)) (map[uint32]string, []Stale) {
+	bound := map[uint32]string{}
 	var stale []Stale
 	for _, a := range accounts {
 		p, why := a.bind(then, id)
@@ -125,7 +130,7 @@ func bind(what string, accounts []account, then []Principal, id func(string) (ui
 			stale = append(stale, Stale{what, p, why})
 			continue
 		}
-		bound[p.ID] = true
+		bound[p.ID] = a.String()
 	}
 	return bound, stale
 }

@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"time"
+
+	"signet/policy/zoneinfo"
 )
 
 // A Scope says whose uses a quota counts: all of the entry's, or those of one
@@ -77,6 +79,7 @@ func (s Span) Holds(t time.Time) bool {
 // the clock skips midnight, and may last 23 or 25 hours. An hour that the
 // clock repeats is two hours. All bounds lie on a minute of UTC.
 func Window(p Period, zone *time.Location, t time.Time) Span {
+	zone, t = clockOf(zone), t.Add(-windowsLate)
 	switch p {
 	case Minute:
 		start := t.Truncate(time.Minute)
@@ -91,7 +94,9 @@ func Window(p Period, zone *time.Location, t time.Time) Span {
 	return Span{}
 }
 
-func span(start, end time.Time) Span { return Span{start.UTC(), end.UTC()} }
+func span(start, end time.Time) Span {
+	return Span{start.Add(windowsLate).UTC(), end.Add(windowsLate).UTC()}
+}
 
 // hourOf cuts the hour of the clock at the changes of the offset: after one
 // the hour may have begun in its middle, or begin anew.
@@ -101,7 +106,7 @@ func hourOf(zone *time.Location, t time.Time) Span {
 	shift := time.Duration(offset) * time.Second
 	start := t.Add(shift).Truncate(time.Hour).Add(-shift)
 	end := start.Add(time.Hour)
-	from, until := local.ZoneBounds()
+	from, until := zoneinfo.Bounds(zone, t)
 	if !from.IsZero() && from.After(start) {
 		start = from
 	}
@@ -135,7 +140,7 @@ func firstInstant(zone *time.Location, midnight time.Time) time.Time {
 	const widest = 16 * time.Hour // no zone is further from UTC
 	for t := midnight.Add(-widest); ; {
 		_, offset := t.In(zone).Zone()
-		_, until := t.In(zone).ZoneBounds()
+		_, until := zoneinfo.Bounds(zone, t)
 		at := midnight.Add(-time.Duration(offset) * time.Second)
 		if at.Before(t) {
 			at = t

@@ -3,7 +3,10 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"signet/policy/zoneinfo"
 )
 
 // A schedule is when an entry may be used, by the clock of the policy's zone.
@@ -93,7 +96,7 @@ func (s schedule) next(zone *time.Location, t time.Time) time.Time {
 	end := t.AddDate(0, 0, searchDays)
 	for t.Before(end) {
 		_, offset := t.In(zone).Zone()
-		_, until := t.In(zone).ZoneBounds()
+		_, until := zoneinfo.Bounds(zone, t)
 		if until.IsZero() || until.After(end) {
 			until = end
 		}
@@ -132,4 +135,91 @@ func (s schedule) spansOfDay() []hours {
 		return []hours{{0, 24 * 60}}
 	}
 	return s.hours
+}
+
+var weekdays = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} // by time.Weekday
+
+func (s schedule) hoursText() string { return either(len(s.hours) == 0, "none", listed(s.hours)) }
+
+// weekdaysText writes three days and more that follow each other as the first
+// and the last: "mon-fri, 2027-02-06".
+func (s schedule) weekdaysText() string {
+	var parts []string
+	for i := 0; i < 7; i++ { // a week begins on Monday
+		first, n := i, 0
+		for ; i < 7 && s.weekdays[(i+1)%7]; i++ {
+			n++
+		}
+		day := func(i int) string { return weekdays[(i+1)%7] }
+		switch {
+		case n > 2:
+			parts = append(parts, day(first)+"-"+day(i-1))
+		case n == 2:
+			parts = append(parts, day(first), day(i-1))
+		case n == 1:
+			parts = append(parts, day(first))
+		}
+	}
+	for _, d := range s.openDates {
+		parts = append(parts, d.String())
+	}
+	return either(len(parts) == 0, "none", strings.Join(parts, ", "))
+}
+
+func (s schedule) holidaysText() string {
+	if len(s.holidays) == 0 {
+		return ""
+	}
+	return listed(s.holidays)
+}
+
+// narrows tells whether there is an instant that is not one of use.
+func (s schedule) narrows() bool {
+	var always schedule
+	return moreMinutes(s, always) || moreDays(s, always)
+}
+
+// minutes are those of a day that are of use.
+func (s schedule) minutes() (open [24 * 60]bool) {
+	for _, h := range s.spansOfDay() {
+		for i := h.from; i < h.until; i++ {
+			open[i] = true
+		}
+	}
+	return open
+}
+
+// moreMinutes tells whether a minute of the day is of use by new and not by
+// old.
+func moreMinutes(old, new schedule) bool {
+	was := old.minutes()
+	for i, open := range new.minutes() {
+		if open && !was[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// moreDays tells whether a date is of use by new and not by old. Dates that
+// neither names follow their weekday, and of each weekday there are some.
+func moreDays(old, new schedule) bool {
+	for w := range 7 {
+		if (!new.hasWeekdays || new.weekdays[w]) && old.hasWeekdays && !old.weekdays[w] {
+			return true
+		}
+	}
+	opens := func(d civilDay) bool { return new.isOpen(d) == "" && old.isOpen(d) != "" }
+	return slices.ContainsFunc(old.namedDates(), opens) || slices.ContainsFunc(new.namedDates(), opens)
+}
+
+// namedDates are the dates that are open or closed whatever their weekday.
+func (s schedule) namedDates() []civilDay {
+	all := slices.Clone(s.openDates)
+	for _, h := range s.holidays {
+		for d := h.first; d <= h.last; d++ {
+			all = append(all, d)
+		}
+	}
+	return all
 }

@@ -30,43 +30,48 @@ type Count struct {
 	Unknown bool
 }
 
-func (c Count) full() bool { return c.Unknown || c.Spent+c.Reserved >= uint64(c.Limit) }
+// full does not add: a recorded count may be any two numbers.
+func (c Count) full() bool {
+	limit := uint64(c.Limit) + beyondLimit
+	return c.Unknown || c.Spent >= limit || c.Reserved >= limit-c.Spent
+}
 
 const countTime = "2006-01-02T15:04Z"
 
 // String is the count as an event records it, without its end:
 // "entry.day 2026-11-21T16:00Z 3+1/50"; the start of a lifetime is "-", and
 // what is unknown is "?".
-func (c Count) String() string {
-	start, spent := "-", strconv.FormatUint(c.Spent, 10)
-	if !c.Start.IsZero() {
-		start = c.Start.UTC().Format(countTime)
+func (c Count) String() string { return string(c.append(nil)) }
+
+// append is String into dst: a log that is replayed has millions of them.
+func (c Count) append(dst []byte) []byte {
+	dst = append(append(append(dst, c.Scope.String()...), '.'), c.Period.String()...)
+	if dst = append(dst, ' '); c.Start.IsZero() {
+		dst = append(dst, '-')
+	} else {
+		dst = c.Start.UTC().AppendFormat(dst, countTime)
 	}
-	if c.Unknown {
-		spent = "?"
+	if dst = append(dst, ' '); c.Unknown {
+		dst = append(dst, '?')
+	} else {
+		dst = strconv.AppendUint(dst, c.Spent, 10)
 	}
-	return fmt.Sprintf("%v.%v %s %s+%d/%d", c.Scope, c.Period, start, spent, c.Reserved, c.Limit)
+	dst = strconv.AppendUint(append(dst, '+'), c.Reserved, 10)
+	return strconv.AppendUint(append(dst, '/'), uint64(c.Limit), 10)
 }
 
 // ParseCount reads what String wrote, and nothing else.
 func ParseCount(text string) (Count, error) {
-	wrong := fmt.Errorf("count %q: want SCOPE.PERIOD START SPENT+RESERVED/LIMIT", text)
-	parts := strings.Split(text, " ")
-	if len(parts) != 3 {
-		return Count{}, wrong
-	}
-	var c Count
-	scope, period, _ := strings.Cut(parts[0], ".")
-	spent, rest, _ := strings.Cut(parts[2], "+")
+	quota, rest, _ := strings.Cut(text, " ")
+	start, numbers, _ := strings.Cut(rest, " ")
+	scope, period, _ := strings.Cut(quota, ".")
+	spent, rest, _ := strings.Cut(numbers, "+")
 	reserved, limit, _ := strings.Cut(rest, "/")
 	s, p := slices.Index(scopes[:], scope), slices.Index(periods[:], period)
-	if s < 1 || p < 1 {
-		return Count{}, wrong
-	}
-	c.Scope, c.Period, c.Unknown = Scope(s), Period(p), spent == "?"
+	c := Count{Unknown: spent == "?"}
 	var errs [4]error
-	if parts[1] != "-" {
-		c.Start, errs[0] = time.Parse(countTime, parts[1])
+	if start != "-" {
+		c.Start, errs[0] = time.Parse(countTime, start)
 	}
 	if !c.Unknown {
 		c.Spent, errs[1] = strconv.ParseUint(spent, 10, 64)
@@ -74,9 +79,17 @@ func ParseCount(text string) (Count, error) {
 	c.Reserved, errs[2] = strconv.ParseUint(reserved, 10, 64)
 	var n uint64
 	n, errs[3] = strconv.ParseUint(limit, 10, 32)
-	c.Limit = uint32(n)
-	if errs != [4]error{} || c.String() != text {
-		return Count{}, wrong
+	if s < 1 || p < 1 || errs != [4]error{} {
+		return Count{}, notACount(text)
+	}
+	c.Quota = Quota{Scope: Scope(s), Period: Period(p), Limit: uint32(n)}
+	var written [64]byte
+	if string(c.append(written[:0])) != text {
+		return Count{}, notACount(text)
 	}
 	return c, nil
+}
+
+func notACount(text string) error {
+	return fmt.Errorf("count %q: want SCOPE.PERIOD START SPENT+RESERVED/LIMIT", text)
 }
