@@ -19,7 +19,7 @@ const promisedFields = "v epoch seq kind decided recorded clock " +
 	"request_id call batch purpose container doc_id doc_no doc_sm3 refs_sm3 pages approval_ref user_id dept user_name doc_title client_ip " +
 	"entry rev generation signer token " +
 	"op alg input value doc_hash property sign_time version stamps " +
-	"policy_rev engine local use approval crl " +
+	"policy_rev engine local use approval crl crl_made given but " +
 	"result reason rule sig " +
 	"act act_sigs role opcode prev_act " +
 	"count first last"
@@ -50,10 +50,10 @@ func TestKindsAndResultsAreThePromisedWords(t *testing.T) {
 	got := []string{
 		string(audit.KindGenesis), string(audit.KindSign), string(audit.KindStamp), string(audit.KindRead), string(audit.KindRefuse),
 		string(audit.KindRefusedMany), string(audit.KindAct), string(audit.KindStatus), string(audit.KindStart), string(audit.KindStop),
-		string(audit.KindLogKey), string(audit.KindSelfTest), string(audit.KindReanchor),
+		string(audit.KindLogKey), string(audit.KindSelfTest), string(audit.KindReanchor), string(audit.KindApproval),
 		string(audit.Allowed), string(audit.Refused), string(audit.Failed),
 	}
-	want := "genesis sign stamp read refuse refused-many act status start stop log-key selftest reanchor allowed refused failed"
+	want := "genesis sign stamp read refuse refused-many act status start stop log-key selftest reanchor approval allowed refused failed"
 	if strings.Join(got, " ") != want {
 		t.Errorf("words = %v, want %s", got, want)
 	}
@@ -83,42 +83,60 @@ func fullEvent(t *testing.T) *audit.Event {
 		Entry: "contracts", Rev: 7, Generation: 1, Signer: hash, Token: "seals",
 		Op: "stamp", Alg: "SM2-SM3", Input: "sm2_e", Value: hash, DocHash: hash, Property: "/Doc_0/Signs/Sign_0/Signature.xml",
 		SignTime: "20261122105100Z", Version: "v4", Stamps: 1,
-		PolicyRev: 3, Engine: 1, Local: -28800, Use: []string{"day:2026-11-22=[3,1,10]"}, Approval: "ap-1", CRL: "12",
+		PolicyRev: 3, Engine: 1, Local: -28800, Use: []string{"day:2026-11-22=[3,1,10]"}, Approval: "ap-1", CRL: "12", CRLMade: "2026-11-20T00:00:00Z",
+		Given: `{"id":"ap-1","state":"granted"}`, But: []string{"inactive", "stale:user:oa"},
 		Result: audit.Refused, Reason: "quota", Rule: "quota.day", Sig: "MAYCAQECAQE=",
 		Act: `{"v":1}`, ActSigs: []string{"c2ln"}, Role: "security officer", Opcode: "6", PrevAct: ptr(uint64(0)),
 		Count: 17, First: ptr(at(t, "2026-11-22T10:50:00.000000Z")), Last: ptr(at(t, "2026-11-22T10:50:59.999999Z")),
 	}
 }
 
-// goldenLeaf was computed by `(printf '\0'; head -c -1 testdata/event.json) |
-// openssl dgst -sm3`, not by this program.
-const goldenLeaf = "4d948c163039e5971fa9c1ab6b56e1df99423d85053e3e2bb7206c05efa8c876"
+// goldens are lines of the log, each with the leaf hash that
+// `(printf '\0'; head -c -1 testdata/event.json) | openssl dgst -sm3` gave, not
+// this program. A field that is added gets a file of its own: what is in the
+// log already is never written another way.
+var goldens = []struct {
+	file, leaf string
+	event      func(*testing.T) *audit.Event
+}{
+	{"event.json", "4d948c163039e5971fa9c1ab6b56e1df99423d85053e3e2bb7206c05efa8c876", func(t *testing.T) *audit.Event {
+		e := fullEvent(t)
+		e.CRLMade, e.Given, e.But = "", "", nil
+		return e
+	}},
+	{"event-judged.json", "33f9001b3ecf2fd087556a17b8f2a5b473bf9872d8e15b6793370f11a890f064", fullEvent},
+}
 
-// TestLineIsTheGoldenOne: the bytes of a line are what the tree hashes and
-// what an auditor reads years later. If this fails, mend the code, never the
-// file.
-func TestLineIsTheGoldenOne(t *testing.T) {
-	golden, err := os.ReadFile("testdata/event.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden = bytes.TrimSuffix(golden, []byte("\n"))
-	event := fullEvent(t)
-	for i, v := 0, reflect.ValueOf(*event); i < v.NumField(); i++ {
+func TestFullEventHasEveryField(t *testing.T) {
+	for i, v := 0, reflect.ValueOf(*fullEvent(t)); i < v.NumField(); i++ {
 		if v.Field(i).IsZero() {
 			t.Errorf("field %s of the full event is not set", v.Type().Field(i).Name)
 		}
 	}
-	line, err := event.AppendLine([]byte("before"))
-	if err != nil || string(line) != "before"+string(golden) {
-		t.Errorf("AppendLine = %s, %v\nwant   before%s", line, err, golden)
-	}
-	read, err := audit.ParseEvent(golden)
-	if err != nil || !reflect.DeepEqual(read, event) {
-		t.Errorf("ParseEvent = %+v, %v", read, err)
-	}
-	if leaf := audit.LeafHash(golden); hex.EncodeToString(leaf[:]) != goldenLeaf {
-		t.Errorf("LeafHash = %x, want %s", leaf, goldenLeaf)
+}
+
+// TestLinesAreTheGoldenOnes: the bytes of a line are what the tree hashes and
+// what an auditor reads years later. If this fails, mend the code, never the
+// files.
+func TestLinesAreTheGoldenOnes(t *testing.T) {
+	for _, g := range goldens {
+		golden, err := os.ReadFile("testdata/" + g.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden = bytes.TrimSuffix(golden, []byte("\n"))
+		event := g.event(t)
+		line, err := event.AppendLine([]byte("before"))
+		if err != nil || string(line) != "before"+string(golden) {
+			t.Errorf("%s: AppendLine = %s, %v\nwant   before%s", g.file, line, err, golden)
+		}
+		read, err := audit.ParseEvent(golden)
+		if err != nil || !reflect.DeepEqual(read, event) {
+			t.Errorf("%s: ParseEvent = %+v, %v", g.file, read, err)
+		}
+		if leaf := audit.LeafHash(golden); hex.EncodeToString(leaf[:]) != g.leaf {
+			t.Errorf("%s: LeafHash = %x, want %s", g.file, leaf, g.leaf)
+		}
 	}
 }
 

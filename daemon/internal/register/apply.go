@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signet/daemon/internal/authority"
+	"signet/policy"
 )
 
 // An Applied is an act that may be applied, with what binds it: who judges
@@ -16,6 +17,10 @@ type Applied struct {
 	Facts   Facts
 	At      time.Time // the decided of its event
 	Proof   Proof     // Event is 0 until the committer sets it
+
+	// Policy is the one in force before, nil if there is none: what narrows is
+	// held to it. Its proof is not looked at.
+	Policy *PolicyRecord
 }
 
 // A Step is what an act makes of one entry.
@@ -58,17 +63,21 @@ func Apply(before Entry, a Applied) (Step, error) {
 
 // steps is the table of the kinds that change an entry.
 var steps = map[authority.Kind]func(Entry, Applied) (Step, error){
-	authority.KeyCreate:     createKey,
-	authority.KeyAdopt:      adoptKey,
-	authority.KeyDestroy:    destroyKey,
-	authority.EntryActivate: activate,
-	authority.EntrySuspend:  suspend,
-	authority.EntryResume:   resume,
-	authority.EntryCancel:   cancel,
-	authority.PolicySet:     setPolicy,
-	authority.CertRequest:   requestCertificate,
-	authority.CertImport:    importCertificate,
-	authority.CRLImport:     importCRL,
+	authority.KeyCreate:      createKey,
+	authority.KeyAdopt:       adoptKey,
+	authority.KeyDestroy:     destroyKey,
+	authority.EntryActivate:  activate,
+	authority.EntrySuspend:   suspend,
+	authority.EntryResume:    resume,
+	authority.EntryCancel:    cancel,
+	authority.PolicySet:      setPolicy,
+	authority.PolicyNarrow:   narrowPolicy,
+	authority.ApprovalGrant:  grantApproval,
+	authority.ApprovalDeny:   endApproval,
+	authority.ApprovalRevoke: endApproval,
+	authority.CertRequest:    requestCertificate,
+	authority.CertImport:     importCertificate,
+	authority.CRLImport:      importCRL,
 }
 
 func moved(e Entry, err error) (Step, error) { return Step{Entry: e, Moved: err == nil}, err }
@@ -169,6 +178,48 @@ func setPolicy(before Entry, a Applied) (Step, error) {
 	step, err := moved(before.SetPolicy(record.Rev))
 	step.Policy = &record
 	return step, err
+}
+
+// narrowPolicy is setPolicy for one that allows nothing that the policy before
+// it did not.
+func narrowPolicy(before Entry, a Applied) (Step, error) {
+	step, err := setPolicy(before, a)
+	if err != nil {
+		return Step{}, err
+	}
+	if a.Policy == nil {
+		return Step{}, fmt.Errorf("%w: %s has no policy that this one could narrow: use policy.set", ErrTransition, before.ID)
+	}
+	old, oldErr := policy.Parse([]byte(a.Policy.Text))
+	narrower, newErr := policy.Parse([]byte(step.Policy.Text))
+	if err := errors.Join(oldErr, newErr); err != nil {
+		return Step{}, err
+	}
+	was, is := policy.Resolved{Users: a.Policy.Users, Groups: a.Policy.Groups}, policy.Resolved{Users: a.Facts.Users, Groups: a.Facts.Groups}
+	if !policy.NarrowsBound(old, narrower, was, is) {
+		return Step{}, fmt.Errorf("%w: the policy does not only narrow the one in force, revision %d: see signetctl policy diff, and use policy.set", ErrTransition, a.Policy.Rev)
+	}
+	return step, nil
+}
+
+// grantApproval and endApproval leave the record of the entry: what is approved
+// stands in one of its own.
+func grantApproval(before Entry, a Applied) (Step, error) {
+	return leave(before, a, new(authority.GrantApproval))
+}
+
+func endApproval(before Entry, a Applied) (Step, error) {
+	return leave(before, a, new(authority.EndApproval))
+}
+
+func leave(before Entry, a Applied, content any) (Step, error) {
+	if err := authority.ParseContent(a.Content, content); err != nil {
+		return Step{}, err
+	}
+	if before.ID == "" {
+		return Step{}, fmt.Errorf("%w: there is no entry %s", ErrTransition, a.Act.Target)
+	}
+	return Step{Entry: before}, nil
 }
 
 // requestCertificate leaves the record: that the key signed a request is in

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,10 +71,40 @@ func rites(t testing.TB) map[authority.Kind]rite {
 		authority.EntryResume:   {in(t, register.Active, 1), applied(t, authority.EntryResume, authority.Resume{Hold: 1}, register.Facts{}), "active", false},
 		authority.EntryCancel:   {in(t, register.Active, 1), applied(t, authority.EntryCancel, authority.Cancel{Basis: "撤销"}, register.Facts{}), "cancelled", false},
 		authority.PolicySet:     {in(t, register.Active, 0), applied(t, authority.PolicySet, authority.SetPolicy{Text: policyText}, register.Facts{Users: users}), "active", false},
-		authority.CertRequest:   {in(t, register.Active, 0), applied(t, authority.CertRequest, authority.RequestCert{Subject: "CN=x"}, register.Facts{Request: hash}), "active", true},
+		authority.PolicyNarrow:  {in(t, register.Active, 0), narrowing(t, policyText+"# narrower\n", users), "active", false},
+		authority.ApprovalGrant: {in(t, register.Active, 0), applied(t, authority.ApprovalGrant, authority.GrantApproval{Approval: "0123456789abcdef", Request: hash}, register.Facts{}), "active", true},
+		authority.ApprovalDeny: {in(t, register.Active, 0), applied(t, authority.ApprovalDeny, authority.EndApproval{Approval: "0123456789abcdef", Request: hash, Basis: "不符"},
+			register.Facts{}), "active", true},
+		authority.ApprovalRevoke: {in(t, register.Active, 0), applied(t, authority.ApprovalRevoke, authority.EndApproval{Approval: "0123456789abcdef", Request: hash, Basis: "收回"},
+			register.Facts{}), "active", true},
+		authority.CertRequest: {in(t, register.Active, 0), applied(t, authority.CertRequest, authority.RequestCert{Subject: "CN=x"}, register.Facts{Request: hash}), "active", true},
 		authority.CertImport: {in(t, register.Active, 0), applied(t, authority.CertImport, authority.ImportCert{Answer: "MAA="},
 			register.Facts{Certificate: &chosen}), "active", false},
 		authority.CRLImport: {certified(t, "01"), revokedAct(t, "archive", "contracts"), "suspended", false},
+	}
+}
+
+// narrowing sets that text in the place of policyText, which these users may
+// use.
+func narrowing(t testing.TB, text string, of []policy.Principal) register.Applied {
+	t.Helper()
+	a := applied(t, authority.PolicyNarrow, authority.SetPolicy{Text: text}, register.Facts{Users: of})
+	inForce := policyRecord()
+	a.Policy = &inForce
+	return a
+}
+
+func TestPolicyThatIsToNarrowDoesOnlyThat(t *testing.T) {
+	other := slices.Clone(users)
+	other[0].ID++
+	for what, a := range map[string]register.Applied{
+		"another purpose":                      narrowing(t, strings.Replace(policyText, "purposes = [", `purposes = ["more", `, 1), users),
+		"a name that means another id":         narrowing(t, policyText, other),
+		"a policy where there was none before": applied(t, authority.PolicyNarrow, authority.SetPolicy{Text: policyText}, register.Facts{Users: users}),
+	} {
+		if step, err := register.Apply(in(t, register.Active, 0), a); !errors.Is(err, register.ErrTransition) {
+			t.Errorf("%s: %+v, %v, want an illegal transition", what, step.Policy, err)
+		}
 	}
 }
 
@@ -107,7 +138,7 @@ func TestApplyMakesTheNextRevision(t *testing.T) {
 		if step.Entry.ID != "contracts" || step.Entry.Rev != r.before.Rev+1 || !reflect.DeepEqual(step.Entry.Proof, r.act.Proof) {
 			t.Errorf("%s: %s revision %d of %+v", kind, step.Entry.ID, step.Entry.Rev, step.Entry.Proof)
 		}
-		if (step.Policy != nil) != (kind == authority.PolicySet) {
+		if (step.Policy != nil) != (kind == authority.PolicySet || kind == authority.PolicyNarrow) {
 			t.Errorf("%s: policy %+v", kind, step.Policy)
 		}
 		fresh := rites(t)[kind]

@@ -73,11 +73,12 @@ func ParseAsking(content []byte) (Asking, error) {
 
 func (a Asking) check() error {
 	from, until, err := a.Window()
+	_, madeErr := parseInstant("made", a.Made)
 	switch {
 	case a.V != AskingVersion:
 		return fmt.Errorf("v is %d: want %d", a.V, AskingVersion)
-	case err != nil:
-		return err
+	case err != nil || madeErr != nil:
+		return errors.Join(madeErr, err)
 	case until.Before(from):
 		return fmt.Errorf("until %s is before from %s", a.Until, a.From)
 	case a.Count < 1 || a.Persons < 1:
@@ -193,16 +194,59 @@ func NewApproval(content []byte, event uint64) (Approval, error) {
 // Marshal returns the record as it is stored.
 func (a Approval) Marshal() ([]byte, error) { return canonical.Marshal(a) }
 
-// ParseApproval reads a stored record.
+// ParseApproval reads a stored record and refuses one that no events made: it
+// is of the content that it names, and allows no more than was asked for.
 func ParseApproval(data []byte) (Approval, error) {
 	var a Approval
 	if err := canonical.Unmarshal(data, &a); err != nil {
 		return Approval{}, fmt.Errorf("parsing approval: %w", err)
 	}
-	if err := a.Asked.check(); err != nil || !CheckApprovalID(a.ID) {
-		return Approval{}, fmt.Errorf("parsing approval %.16q: %w", a.ID, errors.Join(err, errors.New("want the id and content of a request")))
+	if err := errors.Join(a.checkAsked(), a.checkState(), a.checkLimits()); err != nil {
+		return Approval{}, fmt.Errorf("parsing approval %.16q: %w", a.ID, err)
 	}
 	return a, nil
+}
+
+// checkAsked holds id and hash to the content.
+func (a Approval) checkAsked() error {
+	if err := a.Asked.check(); err != nil {
+		return fmt.Errorf("asked: %w", err)
+	}
+	content, err := a.Asked.Marshal()
+	if err != nil {
+		return fmt.Errorf("asked: %w", err)
+	}
+	if hash := authority.ContentHash(content); a.Request != hash || a.ID != ApprovalID(content) {
+		return fmt.Errorf("request %.16q: want the SM3 of asked, %s, and its first 16 digits as id", a.Request, hash)
+	}
+	return nil
+}
+
+// checkState holds the state to the acts that made it.
+func (a Approval) checkState() error {
+	if ended := a.State == policy.Denied || a.State == policy.Revoked; !ended && !a.open() || ended != (a.Ended != nil) {
+		return fmt.Errorf("state %s: want pending, granted, or how it ended with the act that ended it", a.State)
+	}
+	if by := len(a.By()); a.open() && (a.State == policy.Granted) != (by >= a.Asked.Persons) {
+		return fmt.Errorf("state %s: %d of %d persons granted it", a.State, by, a.Asked.Persons)
+	}
+	return nil
+}
+
+// checkLimits: a later grant may set a count below what was used by then.
+func (a Approval) checkLimits() error {
+	if a.Count < 1 || a.Count > a.Asked.Count || a.Used > a.Asked.Count {
+		return fmt.Errorf("count %d and used %d: want at most %d, which were asked for", a.Count, a.Used, a.Asked.Count)
+	}
+	until, err := parseInstant("until", a.Until)
+	from, last, windowErr := a.Asked.Window()
+	if err := errors.Join(err, windowErr); err != nil {
+		return err
+	}
+	if until.Before(from) || until.After(last) {
+		return fmt.Errorf("until %s: want an instant from %s to %s", a.Until, a.Asked.From, a.Asked.Until)
+	}
+	return nil
 }
 
 // Key orders approvals in the store by the end of what was asked for: those

@@ -15,8 +15,12 @@ import (
 )
 
 // Schema is the version of the buckets and their values that this program
-// writes. A file with a newer one is not touched.
-const Schema = 1
+// writes. A file with a newer one is not touched, one with an older one is
+// raised to it when it is opened:
+//
+//	1: the first
+//	2: usage and appr follow from the log
+const Schema = 2
 
 // The buckets. All exist from the first day; append only.
 var (
@@ -30,8 +34,8 @@ var (
 	bucketBlob    = []byte("blob")    // SM3 -> content, written once
 	bucketHist    = []byte("hist")    // id || 0 || be64 rev -> record
 	bucketPolicy  = []byte("policy")  // id || 0 || be32 rev -> record
-	bucketUsage   = []byte("usage")   // id || be32 uid
-	bucketAppr    = []byte("appr")    // approvals
+	bucketUsage   = []byte("usage")   // id || 0 || be32 uid -> tally, with be32 quarter behind it -> be32 uses
+	bucketAppr    = []byte("appr")    // be64 end || id -> approval, 'i' || id -> that key
 	bucketIdem    = []byte("idem")    // be64 seq -> hashes
 	bucketNonce   = []byte("nonce")   // be64 expiry || nonce
 	bucketOfficer = []byte("officer") // id -> record

@@ -12,7 +12,9 @@ import (
 )
 
 // A Commit is what becomes durable together or not at all: one or more
-// events, with the change or the idempotency record that goes with them.
+// events, with the change or the idempotency record that goes with them. How
+// often an entry was used, and what became of approvals, follows from its
+// events: see ledger.
 //
 // The fields of the first group are the submitter's until Record is called
 // and the committer's from then on; those of the second are the answer.
@@ -22,15 +24,18 @@ type Commit struct {
 	Guard   *Guard
 	Change  *Change
 	Idem    *Idem
+	Asked   []byte // what the first event, of kind approval, asks for; stored under its SM3
 
-	Receipts  []Receipt // by index of Events
-	Overtaken bool      // the guard no longer held: the uses are recorded as refused
+	Receipts  []Receipt           // by index of Events
+	Approvals []register.Approval // those that the events changed, as they are after them
+	Overtaken bool                // the guard no longer held: the uses are recorded as refused
 	err       error
 	done      chan struct{}
 }
 
-// A Guard is what a use was decided under. If the entry has moved on by the
-// time of the commit, the use is recorded as refused and must not leave.
+// A Guard is what a use was decided under. If by the time of the commit the
+// entry has moved on, or the approval that an event of a use names does not
+// allow the uses any more, they are recorded as refused and must not leave.
 type Guard struct {
 	Entry string
 	Rev   uint64
@@ -59,23 +64,30 @@ type Receipt struct {
 	Root  audit.Hash
 }
 
-// Reason and rule of a use that a change of its entry overtook.
+// Reason and rules of a use that a change overtook: of its entry, or of the
+// approval that it names.
 const (
 	reasonChanged = "changed"
 	ruleRevision  = "entry.revision"
+	ruleApprovals = "approvals"
 )
 
 // apply writes c in tx after h. It fails only if the whole transaction has
 // to: what is wrong with c alone is found before anything is written, and
 // stays in c.err.
-func (s *Store) apply(tx *bolt.Tx, h *head, c *Commit) error {
-	if c.Guard != nil && checkRevision && h.rev(c.Guard.Entry) != c.Guard.Rev {
-		c.overtake()
+func (s *Store) apply(tx *bolt.Tx, h *head, l *ledger, c *Commit) error {
+	if rule := c.overtaken(h, l); rule != "" {
+		c.overtake(rule)
 	}
-	d, err := s.draft(h, c)
+	d, err := s.draft(h, l, c)
 	if err != nil {
 		c.err = err
 		return nil
+	}
+	if c.Asked != nil {
+		if err := putBlob(tx, c.Asked); err != nil {
+			return err
+		}
 	}
 	if c.Change != nil {
 		if err := c.Change.write(tx, h, d); err != nil {
@@ -94,19 +106,36 @@ func (s *Store) apply(tx *bolt.Tx, h *head, c *Commit) error {
 		}
 	}
 	h.recorded = c.Events[len(c.Events)-1].Recorded.Time()
+	if err := d.turn.enter(c.Events); err != nil {
+		return err
+	}
+	c.Approvals = d.turn.changed
 	if c.Idem != nil {
 		return c.Idem.write(tx, c)
 	}
 	return nil
 }
 
+// overtaken returns the rule by which a guard no longer holds, "" if it does.
+func (c *Commit) overtaken(h *head, l *ledger) string {
+	switch {
+	case c.Guard == nil:
+		return ""
+	case checkRevision && h.rev(c.Guard.Entry) != c.Guard.Rev:
+		return ruleRevision
+	case !l.approved(c.Events):
+		return ruleApprovals
+	}
+	return ""
+}
+
 // overtake turns every use of c into the refusal that it became. A change
 // that was decided under the same revision is not made.
-func (c *Commit) overtake() {
-	c.Overtaken, c.Change = true, nil
+func (c *Commit) overtake(rule string) {
+	c.Overtaken, c.Change, c.Asked = true, nil, nil
 	for _, e := range c.Events {
 		if e.Result == audit.Allowed {
-			e.Refuse(reasonChanged, ruleRevision)
+			e.Refuse(reasonChanged, rule)
 		}
 	}
 }

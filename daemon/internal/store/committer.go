@@ -140,7 +140,7 @@ func (s *Store) commitGroup(group []*Commit) {
 	s.tellGroup(group, began, err)
 	if err != nil {
 		for _, c := range group {
-			c.err, c.Receipts = err, nil // of what is not durable there is no receipt
+			c.err, c.Receipts, c.Approvals = err, nil, nil // of what is not durable there is no receipt
 		}
 		return
 	}
@@ -207,10 +207,14 @@ func abandon(tx *bolt.Tx) (err error) {
 
 // fillTx writes the group and the new head into tx.
 func (s *Store) fillTx(tx *bolt.Tx, next *head, group []*Commit) (Position, error) {
+	l := newLedger(tx)
 	for _, c := range group {
-		if err := s.apply(tx, next, c); err != nil {
+		if err := s.apply(tx, next, l, c); err != nil {
 			return Position{}, err
 		}
+	}
+	if err := l.save(); err != nil {
+		return Position{}, err
 	}
 	if err := s.forgetOld(tx, next.recorded); err != nil {
 		return Position{}, err

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"signet/daemon/internal/audit"
 	"signet/protocol/canonical"
@@ -25,10 +26,11 @@ type draft struct {
 	policy  []byte
 	staff   map[string][]byte
 	nonce   []byte
+	turn    *turn
 }
 
 // draft gives the events of c their places after h and encodes c.
-func (s *Store) draft(h *head, c *Commit) (d draft, err error) {
+func (s *Store) draft(h *head, l *ledger, c *Commit) (d draft, err error) {
 	if d.lines, err = s.number(h, c); err != nil {
 		return draft{}, err
 	}
@@ -40,10 +42,31 @@ func (s *Store) draft(h *head, c *Commit) (d draft, err error) {
 			return draft{}, err
 		}
 	}
+	if d.turn, err = c.judge(l); err != nil {
+		return draft{}, err
+	}
 	if c.Idem != nil {
 		return d, c.Idem.resolve(c.Events)
 	}
 	return d, nil
+}
+
+// errAsked is returned for a commit with a content that no event is about.
+var errAsked = errors.New("what is asked for comes with an event that asks: kind approval, allowed")
+
+// judge finds out what the events make of the ledger.
+func (c *Commit) judge(l *ledger) (*turn, error) {
+	var blobs [][]byte
+	if c.Change != nil {
+		blobs = c.Change.Blobs
+	}
+	if c.Asked != nil {
+		if e := c.Events[0]; e.Kind != audit.KindApproval || e.Result != audit.Allowed {
+			return nil, errAsked
+		}
+		blobs = append(slices.Clone(blobs), c.Asked)
+	}
+	return l.judge(c.Events, blobs...)
 }
 
 // number gives the events of c their places and returns their lines.

@@ -17,8 +17,9 @@ import (
 // The store has its name only when it is whole, is the one that h says, and is
 // synced; a file that has the name is never replaced.
 //
-// Log, frontier and what follows from them are made from the log's lines
-// alone. Whether the register's records and officers are what the acts made
+// Log, frontier and what follows from them, as how often entries were used and
+// what became of approvals, are made from the log's lines and the contents that
+// these name. Whether the register's records and officers are what the acts made
 // them is not judged here: whoever loads them does that. Errors: ErrDamaged,
 // ErrNewer, wrapping fs.ErrExist, those of next and of the file system.
 func Rebuild(path string, h backup.Header, next func() (backup.Record, error)) (Position, error) {

@@ -29,6 +29,7 @@ type builder struct {
 	key []byte // of the last record, nil before the bucket's first
 
 	head      *head
+	ledger    *ledger // of tx
 	appliance string
 	genesis   []byte            // the content of the init act, once its blob is found
 	named     map[string]uint64 // entries that applied acts name -> the last of these events
@@ -72,10 +73,14 @@ func (b *builder) begin() (err error) {
 	if b.tx, err = b.db.Begin(true); err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
 	}
+	b.ledger = newLedger(b.tx)
 	return nil
 }
 
 func (b *builder) commit() error {
+	if err := b.ledger.save(); err != nil {
+		return err
+	}
 	tx := b.tx
 	b.tx = nil
 	if err := tx.Commit(); err != nil {

@@ -49,6 +49,9 @@ func (b *builder) event(key, line []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := b.ledger.follow(e); err != nil {
+		return err
+	}
 	b.head.recorded, b.head.epoch = e.Recorded.Time(), e.Epoch
 	return b.head.tree.Append(leaf)
 }

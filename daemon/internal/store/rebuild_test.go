@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
 	"signet/daemon/internal/audit"
+	"signet/daemon/internal/authority"
 	"signet/daemon/internal/backup"
 )
 
@@ -36,7 +40,9 @@ func source(records []backup.Record) func() (backup.Record, error) {
 func pictureOf(t testing.TB) (*rig, Position, []backup.Record) {
 	t.Helper()
 	r := newRig(t, Options{})
-	newActor(r).fill(30)
+	a := newActor(r)
+	a.fill(30)
+	a.approvals()
 	n := snapshot(t, r.Store)
 	return r, n.Position, collected(t, n, func(backup.Record) {})
 }
@@ -89,27 +95,42 @@ func TestBuilderRefusesRecords(t *testing.T) {
 			rs = slices.Delete(rs, genesis, genesis+1)
 			return rs, find(rs, "ev", 0)
 		},
-		"blob of another name":   change("blob", 0, func(r *backup.Record) { r.Value = []byte("other") }),
-		"nonce with a value":     change("nonce", 0, func(r *backup.Record) { r.Value = []byte{1} }),
-		"nonce of an expiry":     change("nonce", 0, func(r *backup.Record) { r.Key = r.Key[:8] }),
-		"private of no event":    change("private", 0, func(r *backup.Record) { r.Key = be64(at.Size) }),
-		"private of a long key":  change("private", 0, func(r *backup.Record) { r.Key = append(r.Key, 0) }),
-		"idem of no event":       change("idem", 0, func(r *backup.Record) { r.Key = be64(at.Size) }),
-		"idem cut off":           change("idem", 0, func(r *backup.Record) { r.Value = r.Value[:len(r.Value)-1] }),
-		"history of the future":  change("hist", 0, func(r *backup.Record) { r.Value = fmt.Appendf(nil, `{"proof":{"event":%d}}`, at.Size) }),
-		"history without an id":  change("hist", 0, func(r *backup.Record) { r.Key = r.Key[len(r.Key)-9:] }),
-		"history without a zero": change("hist", 0, func(r *backup.Record) { r.Key[len(r.Key)-9] = 'x' }),
-		"short history key":      change("hist", 0, func(r *backup.Record) { r.Key = []byte("x") }),
-		"policy of no entry":     change("policy", 0, func(r *backup.Record) { r.Key = policyKey("a", 1) }),
-		"policy of the future":   change("policy", 0, func(r *backup.Record) { r.Value = fmt.Appendf(nil, `{"proof":{"event":%d}}`, at.Size) }),
-		"officer of the future":  change("officer", 0, func(r *backup.Record) { r.Value = fmt.Appendf(nil, `{"proof":{"event":%d}}`, at.Size) }),
-		"bucket of its own":      change("blob", 1, func(r *backup.Record) { r.Bucket = "mine" }),
-		"bucket that is derived": change("blob", 1, func(r *backup.Record) { r.Bucket = "meta" }),
-		"bucket entry":           change("policy", 1, func(r *backup.Record) { r.Bucket = "entry" }),
-		"no bucket":              change("blob", 1, func(r *backup.Record) { r.Bucket = "" }),
-		"bucket come back":       change("idem", 1, func(r *backup.Record) { r.Bucket = "ev" }),
-		"key twice":              change("hist", 1, func(r *backup.Record) { *r = good[find(good, "hist", 0)] }),
-		"keys out of order":      change("blob", 2, func(r *backup.Record) { *r = good[find(good, "blob", 0)] }),
+		"use without an entry":      event(2, func(e *audit.Event) { e.Entry = "" }),
+		"use of no approval":        event(2, func(e *audit.Event) { e.Approval = "0123456789abcdef" }),
+		"use of another's approval": event(firstSpent, func(e *audit.Event) { e.UID = new(uint32) }),
+		"use of a pending approval": event(firstSpent, func(e *audit.Event) { e.Approval = eventOf(t, good, firstSpent-3).Approval }),
+		"request of another entry":  event(firstSpent-2, func(e *audit.Event) { e.Entry = "others" }),
+		"request of no content":     event(firstSpent-2, func(e *audit.Event) { e.Value = strings.Repeat("0", 64) }),
+		"request asked twice": event(firstSpent-2, func(e *audit.Event) {
+			e.Value, e.Approval = eventOf(t, good, firstSpent-3).Value, eventOf(t, good, firstSpent-3).Approval
+		}),
+		"grant by nobody":           event(firstSpent-1, func(e *audit.Event) { e.Role = "" }),
+		"grant of another kind":     event(firstSpent-1, func(e *audit.Event) { e.Op = "approval.deny" }),
+		"grant of another approval": event(firstSpent-1, func(e *audit.Event) { e.Approval = eventOf(t, good, firstSpent-3).Approval }),
+		"grant that was taken away": refusedAt(t, firstSpent-1, firstSpent),
+		"no content of a request":   withoutBlob(t, firstSpent-2, func(e *audit.Event) string { return e.Value }),
+		"no content of a grant":     withoutBlob(t, firstSpent-1, contentOfAct(t)),
+		"blob of another name":      change("blob", 0, func(r *backup.Record) { r.Value = []byte("other") }),
+		"nonce with a value":        change("nonce", 0, func(r *backup.Record) { r.Value = []byte{1} }),
+		"nonce of an expiry":        change("nonce", 0, func(r *backup.Record) { r.Key = r.Key[:8] }),
+		"private of no event":       change("private", 0, func(r *backup.Record) { r.Key = be64(at.Size) }),
+		"private of a long key":     change("private", 0, func(r *backup.Record) { r.Key = append(r.Key, 0) }),
+		"idem of no event":          change("idem", 0, func(r *backup.Record) { r.Key = be64(at.Size) }),
+		"idem cut off":              change("idem", 0, func(r *backup.Record) { r.Value = r.Value[:len(r.Value)-1] }),
+		"history of the future":     change("hist", 0, func(r *backup.Record) { r.Value = fmt.Appendf(nil, `{"proof":{"event":%d}}`, at.Size) }),
+		"history without an id":     change("hist", 0, func(r *backup.Record) { r.Key = r.Key[len(r.Key)-9:] }),
+		"history without a zero":    change("hist", 0, func(r *backup.Record) { r.Key[len(r.Key)-9] = 'x' }),
+		"short history key":         change("hist", 0, func(r *backup.Record) { r.Key = []byte("x") }),
+		"policy of no entry":        change("policy", 0, func(r *backup.Record) { r.Key = policyKey("a", 1) }),
+		"policy of the future":      change("policy", 0, func(r *backup.Record) { r.Value = fmt.Appendf(nil, `{"proof":{"event":%d}}`, at.Size) }),
+		"officer of the future":     change("officer", 0, func(r *backup.Record) { r.Value = fmt.Appendf(nil, `{"proof":{"event":%d}}`, at.Size) }),
+		"bucket of its own":         change("blob", 1, func(r *backup.Record) { r.Bucket = "mine" }),
+		"bucket that is derived":    change("blob", 1, func(r *backup.Record) { r.Bucket = "meta" }),
+		"bucket entry":              change("policy", 1, func(r *backup.Record) { r.Bucket = "entry" }),
+		"no bucket":                 change("blob", 1, func(r *backup.Record) { r.Bucket = "" }),
+		"bucket come back":          change("idem", 1, func(r *backup.Record) { r.Bucket = "ev" }),
+		"key twice":                 change("hist", 1, func(r *backup.Record) { *r = good[find(good, "hist", 0)] }),
+		"keys out of order":         change("blob", 2, func(r *backup.Record) { *r = good[find(good, "blob", 0)] }),
 	} {
 		records, at := alter(slices.Clone(mustCollect(t, source(good))))
 		if got := firstRefused(t, records); got != at {
@@ -118,6 +139,47 @@ func TestBuilderRefusesRecords(t *testing.T) {
 	}
 	if got := firstRefused(t, good); got != len(good) {
 		t.Errorf("unharmed: record %d is refused", got)
+	}
+}
+
+// firstSpent is the first event in pictureOf that spends an approval. Before it
+// come its grant, its request, and the request of one that stays pending.
+const firstSpent = 35
+
+func eventOf(t testing.TB, records []backup.Record, nth int) *audit.Event {
+	t.Helper()
+	e, err := audit.ParseEvent(records[find(records, "ev", nth)].Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// refusedAt turns one event into a refusal, which shows at another.
+func refusedAt(t testing.TB, nth, shows int) func([]backup.Record) ([]backup.Record, int) {
+	return func(rs []backup.Record) ([]backup.Record, int) {
+		i := find(rs, "ev", nth)
+		rs[i].Value = withEvent(t, rs[i].Value, func(e *audit.Event) { e.Refuse("role", "act") })
+		return rs, find(rs, "ev", shows)
+	}
+}
+
+// withoutBlob takes away the content that an event names.
+func withoutBlob(t testing.TB, nth int, named func(*audit.Event) string) func([]backup.Record) ([]backup.Record, int) {
+	return func(rs []backup.Record) ([]backup.Record, int) {
+		hash := named(eventOf(t, rs, nth))
+		rs = slices.DeleteFunc(rs, func(r backup.Record) bool { return r.Bucket == "blob" && fmt.Sprintf("%x", r.Key) == hash })
+		return rs, find(rs, "ev", nth)
+	}
+}
+
+func contentOfAct(t testing.TB) func(*audit.Event) string {
+	return func(e *audit.Event) string {
+		act, err := authority.ParseAct([]byte(e.Act))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return act.ContentSHA
 	}
 }
 
@@ -301,6 +363,69 @@ func TestRebuildHoldsLittleAtOnce(t *testing.T) {
 		return nil
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What follows from the log is carried over from one transaction of a builder to
+// the next, as from one of the committer to the next.
+func TestRebuiltLedgerIsTheSame(t *testing.T) {
+	r := newRig(t, Options{})
+	fillLedger(r, 3*builderRecords)
+	n := snapshot(t, r.Store)
+	records := collected(t, n, func(backup.Record) {})
+	want := bucketsOf(t, r.Store)
+	if len(want["usage"]) < 200 || len(want["appr"]) < 8 {
+		t.Fatalf("%d rows of usage, %d of approvals: too few to show anything", len(want["usage"]), len(want["appr"]))
+	}
+	for _, record := range records {
+		if record.Bucket == "usage" || record.Bucket == "appr" {
+			t.Fatalf("the backup has a record of bucket %s", record.Bucket)
+		}
+	}
+	got := bucketsOf(t, r.rebuilt(n.Position, records).Store)
+	for _, name := range []string{"usage", "appr"} {
+		if !reflect.DeepEqual(got[name], want[name]) {
+			t.Errorf("bucket %s: %d records, want the %d of the first store, byte for byte", name, len(got[name]), len(want[name]))
+		}
+	}
+}
+
+// fillLedger records at least n uses of two entries by three callers over two
+// months, with the clock set at times, and approvals between them.
+func fillLedger(r *rig, n int) {
+	r.Helper()
+	random := rand.New(rand.NewPCG(uint64(n), 1))
+	a, at := newActor(r), nine
+	for done := 0; done < n; {
+		var times []time.Time
+		for range 1 + random.IntN(60) {
+			at = at.Add(time.Duration(random.IntN(int(4 * 60 * 24 * time.Hour / time.Duration(n*2)))))
+			times = append(times, at.Add(-time.Duration(random.IntN(int(5*time.Second)))))
+		}
+		if random.IntN(20) == 0 {
+			at = at.Add(time.Duration(random.IntN(48)-24) * time.Hour)
+		}
+		r.record(usesAt(fmt.Sprintf("entry-%d", random.IntN(2)), uint32(random.IntN(3)), times...))
+		if before := done; before/(n/3) != (before+len(times))/(n/3) {
+			a.approvals()
+		}
+		done += len(times)
+	}
+}
+
+// A backup of an older version counted no uses: they are counted from its log.
+func TestBackupOfAnOlderSchemaIsRebuilt(t *testing.T) {
+	r := newRig(t, Options{})
+	newActor(r).fill(30)
+	n := snapshot(t, r.Store)
+	path, h := filepath.Join(t.TempDir(), "rebuilt.db"), r.headerAt(n.Position)
+	h.Schema = 1
+	if at, err := Rebuild(path, h, source(collected(t, n, func(backup.Record) {}))); err != nil || at != n.Position {
+		t.Fatalf("Rebuild = %+v, %v", at, err)
+	}
+	want, got := bucketsOf(t, r.Store), bucketsOf(t, mustOpen(t, path))
+	if !reflect.DeepEqual(got, want) || len(got["usage"]) == 0 {
+		t.Errorf("the rebuilt store differs from the first, or counts no uses: %q", got["usage"])
 	}
 }
 

@@ -49,13 +49,14 @@ func newRig(t testing.TB, o Options) *rig {
 	return r
 }
 
-// check holds the log on disk to what it must be: opened anew, so that
-// nothing of the running store's memory helps it.
+// check holds the log on disk, and what follows from it, to what it must be:
+// opened anew, so that nothing of the running store's memory helps it.
 func (r *rig) check() {
 	r.reopen()
 	if err := r.Check(context.Background()); err != nil {
 		r.Errorf("the log at the end: %v", err)
 	}
+	r.checkLedger()
 	if err := r.Close(); err != nil {
 		r.Errorf("Close: %v", err)
 	}

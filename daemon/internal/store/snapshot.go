@@ -32,6 +32,8 @@ import (
 //   - officer is changed in place and small (256 persons at most): it is read
 //     in the one transaction that also says what Size is.
 //   - meta, state and entry follow from the others: Rebuild makes them anew.
+//     So do usage and appr, from the lines of the log and the contents that
+//     these name.
 type Snapshot struct {
 	Position
 	store    *Store
@@ -64,7 +66,7 @@ var pictured = []copied{
 
 // unwritten buckets hold nothing in this schema. Who first writes to one says
 // above how it is copied: until then no backup is made without it.
-var unwritten = [][]byte{bucketTile, bucketCP, bucketUsage, bucketAppr, bucketOutbox}
+var unwritten = [][]byte{bucketTile, bucketCP, bucketOutbox}
 
 func always(_, _ []byte, _ uint64) bool { return true }
 

@@ -108,10 +108,37 @@ func (a *actor) move(proof register.Proof) (moved []register.Entry) {
 	return moved
 }
 
+// approvals leaves an approval in each state, one of them partly used, and
+// lets the time pass on the way.
+func (a *actor) approvals() {
+	a.r.Helper()
+	a.revs["contracts"]++
+	a.record(act(entry(a.r, "contracts", a.revs["contracts"])))
+	for i := range 4 {
+		a.n++
+		asked := asking(3, a.n)
+		request := contentOfAsking(a.r, asked)
+		a.record(asks(a.r, asked))
+		a.r.clock.pass(7 * time.Minute)
+		switch i {
+		case 1:
+			a.record(decides(a.r, authority.ApprovalGrant, request, "custodian:carl"))
+			a.record(spends(a.r, request, 2))
+		case 2:
+			a.record(decides(a.r, authority.ApprovalDeny, request, "custodian:carl"))
+		case 3:
+			a.record(decides(a.r, authority.ApprovalGrant, request, "unsigned"))
+			a.record(spends(a.r, request, 1))
+			a.record(decides(a.r, authority.ApprovalRevoke, request, "custodian:cora"))
+		}
+	}
+}
+
 // use records one use that is remembered and has a private field.
 func (a *actor) use() {
 	a.n++
-	c := uses(strings.Repeat("M", 96))
+	c := usesAt("contracts", uint32(20000+a.n%3), a.r.clock.now().Add(-time.Duration(a.n%7)*time.Second))
+	c.Events[0].Sig = strings.Repeat("M", 96)
 	hash, clear := audit.Conceal(fmt.Sprint("张三 ", a.n))
 	c.Events[0].UserName = hash
 	c.Private = []map[string]audit.Private{{"user_name": clear}}

@@ -21,7 +21,7 @@ import (
 )
 
 // derived are the buckets that Rebuild makes from the others.
-var derived = [][]byte{bucketMeta, bucketState, bucketEntry}
+var derived = [][]byte{bucketMeta, bucketState, bucketEntry, bucketUsage, bucketAppr}
 
 func TestEveryBucketHasItsRule(t *testing.T) {
 	var ruled []string
@@ -54,7 +54,11 @@ func TestEveryBucketHasItsRule(t *testing.T) {
 // also what follows from the rest, and what nobody thought of.
 func TestRebuiltStoreIsTheSame(t *testing.T) {
 	r := newRig(t, Options{})
-	newActor(r).fill(100)
+	a := newActor(r)
+	for range 4 {
+		a.fill(25)
+		a.approvals()
+	}
 	n := snapshot(t, r.Store)
 	other := r.rebuilt(n.Position, collected(t, n, func(backup.Record) {}))
 	want, got := bucketsOf(t, r.Store), bucketsOf(t, other.Store)

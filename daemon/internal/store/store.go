@@ -22,6 +22,7 @@ type Store struct {
 	db        *bolt.DB
 	path      string      // bbolt forgets its own when it is closed
 	file      os.FileInfo // of db when it was opened
+	schema    uint64      // of the file when it was opened
 	appliance string
 	genesis   []byte
 	memory    memory
@@ -80,8 +81,9 @@ type Options struct {
 const openTimeout = time.Second
 
 // Open opens the store at path; the caller holds its Lock. Errors: wrapping
-// fs.ErrNotExist, ErrForeign, ErrNewer, ErrDamaged, ErrLocked, ErrPoisoned
-// (a sync failed while opening) or that of the file system.
+// fs.ErrNotExist, ErrForeign, ErrNewer, ErrDamaged, ErrLocked, ErrFull (while
+// it was raised to this schema), ErrPoisoned (a sync failed while opening) or
+// that of the file system.
 func Open(path string, o Options) (*Store, error) {
 	if err := rewriteMetaPages(path); err != nil {
 		return nil, err
@@ -99,6 +101,9 @@ func Open(path string, o Options) (*Store, error) {
 		queue: make(chan *Commit, maxGroup), finished: make(chan struct{}),
 	}
 	if err := s.load(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := s.raise(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	go s.commitLoop()
@@ -154,12 +159,12 @@ func (s *Store) loadMeta(tx *bolt.Tx) error {
 	if meta == nil {
 		return fmt.Errorf("%w: it has no bucket meta", ErrForeign)
 	}
-	schema, err := readUint64(meta, keySchema)
-	if err != nil {
+	var err error
+	if s.schema, err = readUint64(meta, keySchema); err != nil {
 		return err
 	}
-	if schema > Schema {
-		return fmt.Errorf("%w: schema %d, this program knows %d", ErrNewer, schema, Schema)
+	if s.schema > Schema {
+		return fmt.Errorf("%w: schema %d, this program knows %d", ErrNewer, s.schema, Schema)
 	}
 	for _, name := range buckets {
 		if tx.Bucket(name) == nil {

@@ -160,6 +160,43 @@ func Policy(entry string, rev uint32) string {
 	return entry + "\x00" + string(binary.BigEndian.AppendUint32(nil, rev))
 }
 
+// Uses is the key of a caller's count of uses of an entry, Quarter that of its
+// uses in one quarter of an hour of UTC, by Unix time / 900.
+func Uses(entry string, uid uint32) string {
+	return entry + "\x00" + string(binary.BigEndian.AppendUint32(nil, uid))
+}
+
+func Quarter(entry string, uid, quarter uint32) string {
+	return Uses(entry, uid) + string(binary.BigEndian.AppendUint32(nil, quarter))
+}
+
+// ApprovalID is the key of what leads from an approval's id to its record.
+func ApprovalID(id string) string {
+	raw, err := hex.DecodeString(id)
+	if err != nil {
+		return id // no approval has it
+	}
+	return "i" + string(raw)
+}
+
+// Approval is the key of an approval's record.
+func (f *File) Approval(id string) string {
+	f.Helper()
+	return f.Get("appr", ApprovalID(id))
+}
+
+// Age makes the store one of schema 1, which counted no uses and knew no
+// approvals.
+func (f *File) Age() {
+	f.Helper()
+	for _, name := range []string{"usage", "appr"} {
+		for _, key := range f.Keys(name) {
+			f.Delete(name, key)
+		}
+	}
+	f.Put("meta", "schema", Seq(1))
+}
+
 // Blob is the key of a content, by the hex of its hash.
 func Blob(hash string) string {
 	raw, err := hex.DecodeString(hash)
