@@ -70,22 +70,26 @@ func (p *procedure) takeBack(err error) {
 // procedures is the table of the kinds that are built. The kinds that make or
 // re-open a store are in initialise.go and clear.go.
 var procedures = map[authority.Kind]func(*appliance, submission) (*procedure, error){
-	authority.OfficerChange: officerChange,
-	authority.KeyCreate:     keyCreate,
-	authority.KeyAdopt:      keyAdopt,
-	authority.KeyDestroy:    keyDestroy,
-	authority.EntryActivate: byRegister,
-	authority.EntrySuspend:  byRegister,
-	authority.EntryResume:   byRegister,
-	authority.EntryCancel:   byRegister,
-	authority.PolicySet:     policySet,
-	authority.CertRequest:   certRequest,
-	authority.CertImport:    certImport,
-	authority.CRLImport:     crlImport,
-	authority.SelfTest:      selfTest,
-	authority.Backup:        backUp,
-	authority.TokenClearPIN: tokenClearPIN,
-	authority.ClockAccept:   clockAccept,
+	authority.OfficerChange:  officerChange,
+	authority.KeyCreate:      keyCreate,
+	authority.KeyAdopt:       keyAdopt,
+	authority.KeyDestroy:     keyDestroy,
+	authority.EntryActivate:  byRegister,
+	authority.EntrySuspend:   byRegister,
+	authority.EntryResume:    byRegister,
+	authority.EntryCancel:    byRegister,
+	authority.PolicySet:      policySet,
+	authority.PolicyNarrow:   policySet,
+	authority.ApprovalGrant:  approvalDecided,
+	authority.ApprovalDeny:   approvalDecided,
+	authority.ApprovalRevoke: approvalDecided,
+	authority.CertRequest:    certRequest,
+	authority.CertImport:     certImport,
+	authority.CRLImport:      crlImport,
+	authority.SelfTest:       selfTest,
+	authority.Backup:         backUp,
+	authority.TokenClearPIN:  tokenClearPIN,
+	authority.ClockAccept:    clockAccept,
 }
 
 // apply is the one function through which anything changes. An act that is
@@ -400,6 +404,9 @@ func (a *appliance) changeEntry(id string, applied register.Applied, change *sto
 			return err
 		}
 		before = acct.entry
+		if before.PolicyRev != 0 {
+			applied.Policy = &acct.record
+		}
 	} else if !makesEntry(applied.Act.Kind) {
 		return fmt.Errorf("%w: %s", errNoEntry, strconv.Quote(id))
 	}
@@ -437,6 +444,7 @@ func (a *appliance) actEvent(sub submission) *audit.Event {
 	if authority.AboutEntry(sub.act.Kind) {
 		e.Entry = sub.act.Target
 	}
+	e.Approval = approvalOf(sub.act.Kind, sub.content)
 	return e
 }
 
@@ -483,7 +491,7 @@ func (a *appliance) refuseAct(sub submission, signs uint64, err error) *protocol
 		e.Count = signs
 		answer = a.recordRefusal(e, nil, answer)
 	} else {
-		answer = a.refuse(a.refusalOf(sub, rule, answer.Name), e, nil, answer)
+		answer = a.refuse(a.refusalOf(sub, rule, answer.Name), just(e), answer)
 	}
 	fields := []systemd.Field{systemd.Act(string(sub.act.Kind)), systemd.Target(sub.on()), systemd.UID(sub.who.UID), systemd.Reason(answer.Name)}
 	if answer.Event != nil { // none where the store could not take it

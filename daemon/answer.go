@@ -16,7 +16,7 @@ import (
 )
 
 // features are what this daemon answers besides unsupported.
-var features = []string{"sign", "sm2_e", "digest", "message", "digest_as_message", "batch", "request_id"}
+var features = []string{"sign", "sm2_e", "digest", "message", "digest_as_message", "batch", "request_id", "approval"}
 
 // answer dispatches one frame of sign.sock. The permit, if there is one, is
 // for the answer's signatures.
@@ -27,6 +27,12 @@ func (s *Server) answer(ctx context.Context, who Peer, f protocol.Frame) (proto.
 		return reply, nil, fault
 	case protocol.MethodSign:
 		return s.answerSign(ctx, who, f)
+	case protocol.MethodRequestApproval:
+		reply, fault := s.answerRequestApproval(ctx, who, f)
+		return reply, nil, fault
+	case protocol.MethodApprovalStatus:
+		reply, fault := s.answerApprovalStatus(who, f)
+		return reply, nil, fault
 	}
 	return nil, nil, protocol.NewError(protocol.Unsupported, "%v is not built yet", f.Method).WithField("method")
 }
@@ -71,6 +77,40 @@ func (s *Server) answerSign(ctx context.Context, who Peer, f protocol.Frame) (pr
 		return nil, nil, fault
 	}
 	return reply, p, nil
+}
+
+func (s *Server) answerRequestApproval(ctx context.Context, who Peer, f protocol.Frame) (proto.Message, *protocol.Error) {
+	req, fault := protocol.ParseApprovalRequest(f.Payload)
+	if fault != nil {
+		return nil, fault
+	}
+	a, fault := s.live()
+	if fault != nil {
+		return nil, fault
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.limits.Deadline)
+	defer cancel()
+	reply, fault := a.requestApproval(ctx, who, f.Call, req)
+	if fault != nil {
+		return nil, fault
+	}
+	return reply, nil
+}
+
+func (s *Server) answerApprovalStatus(who Peer, f protocol.Frame) (proto.Message, *protocol.Error) {
+	req, fault := protocol.ParseApprovalStatus(f.Payload)
+	if fault != nil {
+		return nil, fault
+	}
+	a, fault := s.live()
+	if fault != nil {
+		return nil, fault
+	}
+	reply, fault := a.approvalStatus(who, req.Approval)
+	if fault != nil {
+		return nil, fault
+	}
+	return reply, nil
 }
 
 func (s *Server) health() *protocol.HealthReply {

@@ -33,6 +33,8 @@ type appliance struct {
 	summary  *summary
 	troubles *troubles
 
+	meters    *meters
+	approvals *approvals
 	selfTests *selfTests
 	backups   *backups
 	journal   *systemd.Journal
@@ -66,10 +68,19 @@ func (a *appliance) instant() policy.Instant {
 	return policy.Instant{Time: audit.At(at).Time(), Clock: state}
 }
 
+// A described event is one that is made only if it is recorded: of the refusals
+// that repeat, most are counted.
+type described func() (*audit.Event, map[string]audit.Private)
+
+// just is an event that is there already, without private fields.
+func just(e *audit.Event) described {
+	return func() (*audit.Event, map[string]audit.Private) { return e, nil }
+}
+
 // refuse records a refusal, or counts it if the same one was recorded in this
 // minute, and returns the answer with the index of the event.
 // The journal is told of the first, with the fields more.
-func (a *appliance) refuse(r refusal, e *audit.Event, private map[string]audit.Private, answer *protocol.Error, more ...systemd.Field) *protocol.Error {
+func (a *appliance) refuse(r refusal, describe described, answer *protocol.Error, more ...systemd.Field) *protocol.Error {
 	if a.instant().Clock == policy.JumpedClock {
 		return answer // nothing is recorded with a time that cannot be trusted
 	}
@@ -82,6 +93,7 @@ func (a *appliance) refuse(r refusal, e *audit.Event, private map[string]audit.P
 		answer.Event, answer.Counted = t.event, true
 		return answer
 	}
+	e, private := describe()
 	c := &store.Commit{Events: []*audit.Event{e}, Private: []map[string]audit.Private{private}}
 	if err := a.store.Record(c); err != nil {
 		a.ledger.abandon(r, t)
@@ -120,11 +132,17 @@ func (a *appliance) recordCounted(c countedRefusal) {
 func (a *appliance) tick() {
 	a.store.Look()
 	now := a.clock.from.Real()
-	a.instant() // looks at the clock, so that a jump is seen when nobody signs
+	at := a.instant() // looks at the clock, so that a jump is seen when nobody signs
 	for _, c := range a.ledger.takeDue(now) {
 		a.recordCounted(c)
 	}
 	a.summary.flush(a.journal, now)
+	if at.Clock == policy.JumpedClock {
+		return // what seems to have ended may go on when the clock is right again
+	}
+	for _, id := range a.approvals.drop(at.Time) {
+		a.roster.forget(id)
+	}
 }
 
 // close records what is counted and the stop, and closes the store.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/emmansun/gmsm/sm3"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"signet/daemon/internal/audit"
 	"signet/protocol"
@@ -78,6 +79,28 @@ func contentHash(r *protocol.SignRequest) audit.Hash {
 		w.bytes(value)
 		w.bytes(in.DocumentHash)
 		w.context(in.Context)
+	}
+	return audit.Hash(w.h.Sum(nil))
+}
+
+// askingHash covers a request for approval, as contentHash does one to sign.
+// The text before it keeps the two apart.
+func askingHash(r *protocol.ApprovalRequest) audit.Hash {
+	w := contentWriter{sm3.New()}
+	w.text("request for approval")
+	w.text(r.Entry)
+	w.context(r.Context)
+	w.text(r.Justification)
+	w.number(uint64(r.Form))
+	w.bytes(r.RefsSm3)
+	w.number(uint64(len(r.Digests)))
+	for _, d := range r.Digests {
+		w.bytes(d)
+	}
+	w.number(uint64(r.Count))
+	for _, at := range []*timestamppb.Timestamp{r.NotBefore, r.NotAfter} {
+		w.flag(at != nil)
+		w.number(uint64(at.GetSeconds()))
 	}
 	return audit.Hash(w.h.Sum(nil))
 }

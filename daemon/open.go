@@ -146,7 +146,12 @@ func (s *Server) newAppliance(st *store.Store) (*appliance, error) {
 	if err != nil {
 		return nil, err
 	}
+	approvals, err := openApprovals(st, r.wentOn)
+	if err != nil {
+		return nil, err
+	}
 	return &appliance{
+		meters: newMeters(st, r), approvals: approvals,
 		id: st.Appliance(), genesis: genesis, store: st, roster: r, book: b, trust: s.trust, lists: l, issuers: &issuers{known: map[string]certificate.Certificate{}}, closing: make(chan struct{}), clock: s.clock, ledger: newLedger(),
 		flights: newFlights(), tokens: s.tokens, summary: newSummary(), troubles: newTroubles(), selfTests: newSelfTests(s.selfTestEach), backups: newBackups(), nonces: map[string]bool{}, journal: s.journal,
 	}, nil
@@ -198,13 +203,17 @@ func (a *appliance) recordStart(marked bool) error {
 // committer, before the act's submitter is told: from then on every decision
 // is made under the new revision.
 func (s *Server) committed(a *appliance, c *store.Commit) {
+	if c.Asked != nil {
+		a.approvals.follow(c.Approvals)
+	}
 	if c.Change == nil {
 		return
 	}
 	e := c.Events[0]
 	if authority.AboutEntry(authority.Kind(e.Op)) {
-		a.roster.noteAct(e.Entry, e.Seq)
+		a.roster.noteAct(e)
 	}
+	a.approvals.follow(c.Approvals)
 	if authority.Kind(e.Op) == authority.CRLImport {
 		s.noteList(a, e, c.Change.Blobs[len(c.Change.Blobs)-1])
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/register"
@@ -14,8 +15,10 @@ import (
 // byRegister carries out an act that only the register has to do with.
 func byRegister(*appliance, submission) (*procedure, error) { return new(procedure), nil }
 
-// policySet resolves the names of the policy: whom they mean now is a fact.
-func policySet(_ *appliance, sub submission) (*procedure, error) {
+// policySet resolves the names of the policy: whom they mean now is a fact. A
+// policy under which nothing can ever be allowed is most likely a slip of the
+// pen: its act must say that it is meant.
+func policySet(a *appliance, sub submission) (*procedure, error) {
 	var c authority.SetPolicy
 	if err := authority.ParseContent(sub.content, &c); err != nil {
 		return nil, err
@@ -24,11 +27,21 @@ func policySet(_ *appliance, sub submission) (*procedure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: policy:\n%w", authority.ErrMalformed, err)
 	}
+	if why := policy.AllowsNobody(p, a.classOf(sub.act.Target)); len(why) > 0 && !c.Nobody {
+		return nil, fmt.Errorf("%w: policy: it allows nobody: %s; if that is meant, say so: signetctl policy set --nobody", authority.ErrMalformed, strings.Join(why, "; "))
+	}
 	named, err := policy.Resolve(p, systemLookup)
 	if err != nil {
 		return nil, fmt.Errorf("%w: policy: %w", authority.ErrMalformed, err)
 	}
 	return &procedure{facts: register.Facts{Users: named.Users, Groups: named.Groups}}, nil
+}
+
+func (a *appliance) classOf(entry string) policy.Class {
+	if acct := a.book.find(entry); acct != nil {
+		return classOf(acct.entry)
+	}
+	return policy.ClassKey
 }
 
 // An officersChange carries the new roll from the judgement to the commit.

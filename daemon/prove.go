@@ -76,7 +76,7 @@ func (a *appliance) holdRecord(acct *account) error {
 	}
 	var made register.Step // of an entry that no act made it stays zero
 	for _, seq := range a.roster.actsOn(acct.entry.ID) {
-		step, err := a.replayOn(made.Entry, seq)
+		step, err := a.replayOn(made, seq)
 		if err != nil {
 			return fmt.Errorf("%w: event %d: %w", register.ErrUnproven, seq, err)
 		}
@@ -88,8 +88,9 @@ func (a *appliance) holdRecord(acct *account) error {
 	return holdTo(made, acct)
 }
 
-// replayOn applies the act of an event to the entry before it.
-func (a *appliance) replayOn(before register.Entry, seq uint64) (register.Step, error) {
+// replayOn applies the act of an event to the entry before it, with its policy.
+func (a *appliance) replayOn(made register.Step, seq uint64) (register.Step, error) {
+	before := made.Entry
 	e, _, err := a.store.Event(seq)
 	if err != nil {
 		return register.Step{}, err
@@ -110,6 +111,7 @@ func (a *appliance) replayOn(before register.Entry, seq uint64) (register.Step, 
 			return register.Step{}, err
 		}
 	}
+	act.Policy = made.Policy
 	return register.Apply(before, act.Applied)
 }
 

@@ -33,11 +33,7 @@ func (a *appliance) shown(lines []string, o authority.Officer) []string {
 		if err != nil {
 			continue // shown to auditors, who can judge it
 		}
-		on := authority.Target{Entry: e.Entry}
-		if acct := a.book.find(e.Entry); acct != nil {
-			on.Owner = acct.entry.Owner
-		}
-		if o.Keeps(on) {
+		if a.showsTo(o, e.Entry) {
 			kept = append(kept, line)
 		}
 	}

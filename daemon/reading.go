@@ -171,7 +171,7 @@ func (a *appliance) describeEntry(acct *account) admin.Entry {
 }
 
 func (s *Server) getPolicy(v visit) (any, *protocol.Error) {
-	_, acct, fault := s.accountOf(v)
+	a, acct, fault := s.accountOf(v)
 	if fault != nil {
 		return nil, fault
 	}
@@ -185,6 +185,13 @@ func (s *Server) getPolicy(v visit) (any, *protocol.Error) {
 	}
 	for _, stale := range acct.policy.Stale() {
 		out.Stale = append(out.Stale, stale.String())
+	}
+	if zone := acct.policy.Policy().Zone(); zone != nil {
+		out.Zone = zone.String()
+	}
+	var err error
+	if out.Usage, err = a.entryUsage(acct); err != nil {
+		return nil, storeError(err)
 	}
 	return out, nil
 }

@@ -28,17 +28,32 @@ type tally struct {
 	last   time.Time
 }
 
-// maxTallies bounds the memory that refusals may take. Beyond it each refusal
-// is an event: slower for who causes it, and nothing is lost.
-const maxTallies = 4096
+// maxTallies bounds the memory that the refusals of one uid may take. Beyond it
+// each of his is an event: slower for who causes it, and nothing is lost.
+const maxTallies = 1024
 
 // A ledger keeps the tallies of the running minute.
 type ledger struct {
 	mu      sync.Mutex
 	tallies map[refusal]*tally
+	perUID  map[uint32]int
 }
 
-func newLedger() *ledger { return &ledger{tallies: map[refusal]*tally{}} }
+func newLedger() *ledger { return &ledger{tallies: map[refusal]*tally{}, perUID: map[uint32]int{}} }
+
+func (l *ledger) put(r refusal, t *tally) {
+	if l.tallies[r] == nil {
+		l.perUID[r.uid]++
+	}
+	l.tallies[r] = t
+}
+
+func (l *ledger) remove(r refusal) {
+	delete(l.tallies, r)
+	if l.perUID[r.uid]--; l.perUID[r.uid] <= 0 {
+		delete(l.perUID, r.uid)
+	}
+}
 
 // enter counts r at a time. It returns first=true if r must become an event
 // now; the caller then settles the tally it got, which is nil if the ledger
@@ -57,11 +72,11 @@ func (l *ledger) enter(r refusal, at time.Time) (t *tally, first bool, due *coun
 	}
 	if t != nil {
 		due = t.close(r)
-	} else if len(l.tallies) >= maxTallies {
+	} else if l.perUID[r.uid] >= maxTallies {
 		return nil, true, nil
 	}
 	t = &tally{minute: minute, ready: make(chan struct{})}
-	l.tallies[r] = t
+	l.put(r, t)
 	return t, true, due
 }
 
@@ -81,7 +96,7 @@ func (l *ledger) abandon(r refusal, t *tally) {
 	}
 	l.mu.Lock()
 	if l.tallies[r] == t {
-		delete(l.tallies, r)
+		l.remove(r)
 	}
 	l.mu.Unlock()
 	close(t.ready)
@@ -113,7 +128,7 @@ func (l *ledger) takeDue(at time.Time) []countedRefusal {
 		if c := t.close(r); c != nil {
 			due = append(due, *c)
 		}
-		delete(l.tallies, r)
+		l.remove(r)
 	}
 	return due
 }

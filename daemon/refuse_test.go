@@ -148,8 +148,7 @@ func TestBrokenFramesAreAnsweredBeforeTheConnectionEnds(t *testing.T) {
 func TestUnknownAndUnbuiltMethodsAreUnsupported(t *testing.T) {
 	r := startedRig(t)
 	conn := r.dial("sign", callerUID, clientsGID)
-	for _, m := range []protocol.Method{0, protocol.MethodGetSeal, protocol.MethodStatus, protocol.MethodStamp, protocol.MethodVerify, protocol.MethodProof,
-		protocol.MethodRequestApproval, protocol.MethodApprovalStatus, 999} {
+	for _, m := range []protocol.Method{0, protocol.MethodGetSeal, protocol.MethodStatus, protocol.MethodStamp, protocol.MethodVerify, protocol.MethodProof, 999} {
 		f, err := r.exchange(conn, protocol.AppendFrame(nil, protocol.KindRequest, m, 1, []byte{1, 2, 3}))
 		if err != nil {
 			t.Fatalf("%v: %v", m, err)

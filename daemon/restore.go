@@ -32,12 +32,11 @@ import (
 //   - Marker and anchor are of an epoch. What an earlier one knew holds the
 //     store to nothing any more.
 //
-// For whoever counts uses: what the lost events spent is not known, so each
-// quota window that was running at the act counts as full until it ends. That
-// follows from the log alone: such a window holds the time recorded of an event
-// whose act is of one of these kinds (roster.replay meets every one of them at
-// start), and the uses of an earlier epoch in it are not all of them. A lifetime
-// is a window that does not end: a new policy begins another.
+// What the lost events spent is not known, so each quota window that was running
+// at the act counts as full until it ends, a lifetime until a policy is set after
+// the act, and an approval that was asked for before it is good for nothing
+// (meter.go, approvals.go; the auditor's replay does the same). That follows from
+// the log alone: roster.replay meets every act of these kinds at start.
 
 // putBack carries out the two acts that end mode recovery: restore, which puts
 // a rebuilt store in place, and store.accept, which accepts the store that is

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
@@ -22,12 +23,18 @@ type roster struct {
 	spent   map[string]bool // nonces of the acts that may not have expired at start
 	epoch   uint64          // that the acts make at start
 	wentOn  uint64          // event of the last act that put an older log in force
+	wentAt  time.Time       // its recorded; what was used before it is not all known
 
 	mu    sync.RWMutex
 	terms []term              // in the order of events
 	staff register.Staff      // the officers' records as they must be
-	acts  map[string][]uint64 // by entry: the events of the acts on it, oldest first
-	crls  []imported          // in the order of events
+	acts  map[string][]uint64 // by entry: the events of the acts on its record, oldest first
+
+	// By id of an approval: the events of the acts that decided it. Only of
+	// those that can still be used.
+	decisions map[string][]uint64
+
+	crls []imported // in the order of events
 }
 
 // A term is a roll and the event from which on it holds.
@@ -47,7 +54,7 @@ type imported struct {
 // officers are. What is wrong with these is wrong with the appliance: a store
 // whose officers are not proven takes no act and signs nothing.
 func openRoster(st *store.Store, genesis authority.Genesis) (*roster, error) {
-	r := &roster{genesis: genesis, acts: map[string][]uint64{}, spent: map[string]bool{}}
+	r := &roster{genesis: genesis, acts: map[string][]uint64{}, decisions: map[string][]uint64{}, spent: map[string]bool{}}
 	special, err := r.walk(st)
 	if err != nil {
 		return nil, err
@@ -58,8 +65,10 @@ func openRoster(st *store.Store, genesis authority.Genesis) (*roster, error) {
 			return nil, fmt.Errorf("the act of event %d (%s): %w", e.Seq, e.Op, err)
 		}
 	}
-	for _, seqs := range r.acts {
-		slices.Sort(seqs)
+	for _, of := range []map[string][]uint64{r.acts, r.decisions} {
+		for _, seqs := range of {
+			slices.Sort(seqs)
+		}
 	}
 	if at := st.Position(); at.Epoch != r.epoch {
 		return nil, fmt.Errorf("%w: the log is in epoch %d, the acts make %d", store.ErrDamaged, at.Epoch, r.epoch)
@@ -82,7 +91,10 @@ func (r *roster) walk(st *store.Store) (special []*audit.Event, err error) {
 			return fmt.Errorf("%w: event %d was recorded after the act that follows it", store.ErrDamaged, e.Seq)
 		}
 		after = e.Recorded.Time()
-		if authority.AboutEntry(kind) {
+		switch {
+		case decidesApproval(kind) && e.Recorded.Time().After(at.Recorded.Add(-longestApproval)):
+			r.decisions[e.Approval] = append(r.decisions[e.Approval], e.Seq)
+		case authority.AboutEntry(kind) && !decidesApproval(kind):
 			r.acts[e.Entry] = append(r.acts[e.Entry], e.Seq)
 		}
 		switch kind {
@@ -166,7 +178,7 @@ func (r *roster) goOn(st *store.Store, e *audit.Event, a applied) error {
 	if hex.EncodeToString(root[:]) != named.Root {
 		return fmt.Errorf("%w: it is for a log with another root", register.ErrUnproven)
 	}
-	r.epoch, r.wentOn = named.Epoch, e.Seq
+	r.epoch, r.wentOn, r.wentAt = named.Epoch, e.Seq, e.Recorded.Time()
 	return nil
 }
 
@@ -214,11 +226,31 @@ func (r *roster) noteCRL(f register.Facts, event uint64) {
 	}
 }
 
-// noteAct remembers that the act of an event was on an entry.
-func (r *roster) noteAct(entry string, event uint64) {
+// noteAct remembers that the act of an event was on the record of an entry, or
+// decided an approval.
+func (r *roster) noteAct(e *audit.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.acts[entry] = append(r.acts[entry], event)
+	if decidesApproval(authority.Kind(e.Op)) {
+		r.decisions[e.Approval] = append(r.decisions[e.Approval], e.Seq)
+		return
+	}
+	r.acts[e.Entry] = append(r.acts[e.Entry], e.Seq)
+}
+
+// decisionsOn returns the events of the acts that decided an approval, oldest
+// first.
+func (r *roster) decisionsOn(approval string) []uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Clone(r.decisions[approval])
+}
+
+// forget drops what is known of an approval that has ended.
+func (r *roster) forget(approval string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.decisions, approval)
 }
 
 // roll is the officers now.

@@ -1,7 +1,7 @@
 // Package daemon is signetd: it knows its peers, decides, signs through the
 // HSM, verifies, records, and answers.
 //
-// The request path reads conn.go, answer.go, sign.go, then the committer of
+// The request path reads conn.go, answer.go, sign.go, judging.go, then the committer of
 // internal/store, and delivery.go. Officers' acts read web.go, submit.go, acts.go.
 package daemon
 

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"signet/daemon/internal/audit"
-	"signet/daemon/internal/register"
 	"signet/daemon/internal/store"
 	"signet/policy"
 	"signet/protocol"
@@ -42,7 +41,7 @@ func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protoc
 		}
 		defer land()
 	}
-	u := newUse(a, who, call, req) // looks at register and clock, so after the wait
+	u := newUse(a, who, call, req) // looks at the register, so after the wait
 	if u.idem != nil {
 		if fault := u.recall(); fault != nil {
 			return nil, nil, fault
@@ -51,11 +50,14 @@ func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protoc
 	if fault := u.decide(); fault != nil {
 		return nil, nil, fault
 	}
+	defer u.giveBack()
 	came := a.store.Announce()
 	defer came()
 	u.signAll(ctx)
 	came()
-	if fault := u.record(); fault != nil {
+	fault := u.record()
+	u.giveBack() // before the failures are recorded: what failed is free for others
+	if fault != nil {
 		return nil, nil, fault
 	}
 	u.recordFailures()
@@ -87,6 +89,9 @@ type use struct {
 	sync        string // state of the clock, as events have it
 	items       []*item
 	idem        *store.Idem
+
+	meter    *meter
+	reserved *reservation // what the decision keeps of the entry's quotas; nil: nothing is counted
 }
 
 // An item is one input of a use. Exactly one of its results is set at the end.
@@ -96,8 +101,13 @@ type item struct {
 	context *protocol.Context
 	kind    string
 	tbs     []byte
+	hashed  bool // tbs is what the key signs
 	event   *audit.Event
 	private map[string]audit.Private
+
+	decision  policy.Decision
+	arguments policy.Arguments // of the decision
+	approved  bool             // a use of the request's approval is reserved
 
 	refused *protocol.Error // by the decision
 	failed  error           // by the HSM
@@ -169,56 +179,8 @@ func (u *use) recorded(seq uint64) (*protocol.Signed, error) {
 	return &protocol.Signed{Signature: sig, Receipt: u.receipt(receipt), Decided: timestamppb.New(e.Decided.Time()), Repeated: true}, nil
 }
 
-func (u *use) receipt(r store.Receipt) *protocol.Receipt {
-	return &protocol.Receipt{Appliance: u.id, Event: r.Event, LeafHash: r.Leaf[:], Size: r.Size, Root: r.Root[:]}
-}
-
-// decide judges every open item. Without partial the batch is granted whole
-// or not at all: the first refusal is the answer.
-func (u *use) decide() *protocol.Error {
-	if u.account == nil {
-		answer := protocol.NewError(protocol.UnknownEntry, "no entry of that id").WithField("entry").WithRule("entry")
-		return u.refuse(refusal{uid: u.who.UID, rule: "entry", reason: answer.Name, result: audit.Refused}, u.refusalEvent(u.items[0], answer.Name, "entry"), nil, answer)
-	}
-	fits := u.alg.Fits(u.account.key.Public.Type())
-	for _, it := range u.open() {
-		d := u.judge(it)
-		if !fits && (d.Allowed() || d.Reason == policy.AlgorithmRefused) {
-			return protocol.NewError(protocol.AlgorithmMismatch, "the entry's key is of type %v: want one of %v",
-				u.account.key.Public.Type(), u.account.algorithms()).WithField("algorithm")
-		}
-		if d.Allowed() {
-			continue
-		}
-		it.refused = u.refuseItem(it, d)
-		if !u.req.Partial {
-			return it.refused
-		}
-	}
-	return nil
-}
-
-// open returns the items without an answer.
-func (u *use) open() []*item {
-	var open []*item
-	for _, it := range u.items {
-		if it.signed == nil && it.refused == nil && it.failed == nil {
-			open = append(open, it)
-		}
-	}
-	return open
-}
-
-func (u *use) judge(it *item) policy.Decision {
-	e := u.account.entry
-	return policy.Decide(u.account.policy, policy.Usage{}, policy.Request{
-		UID: u.who.UID, GIDs: u.who.GIDs, Operation: it.operation(), Algorithm: u.alg,
-		Purpose: it.context.GetPurpose(), BatchSize: len(u.items),
-		Entry: policy.Entry{
-			Class: classOf(e), Proven: u.prove(u.account) == nil, Active: e.MaySign(), KeyMatches: !u.account.key.Public.IsZero(),
-			Validity: validity(e), Certificate: u.certificate,
-		},
-	}, u.at)
+func (a *appliance) receipt(r store.Receipt) *protocol.Receipt {
+	return &protocol.Receipt{Appliance: a.id, Event: r.Event, LeafHash: r.Leaf[:], Size: r.Size, Root: r.Root[:]}
 }
 
 // operation is what the policy calls the input: a message is one whose bytes
@@ -230,27 +192,22 @@ func (it *item) operation() policy.Operation {
 	return policy.Digest
 }
 
-func classOf(e register.Entry) policy.Class {
-	if e.Class == register.ClassSeal {
-		return policy.ClassSeal
-	}
-	return policy.ClassKey
-}
-
 func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
 	answer := protocol.NewError(protocol.Code(d.Reason), "want %s", d.Need).WithRule(d.Rule).RetryAt(d.After)
 	if len(u.items) > 1 {
 		answer.Field = fmt.Sprintf("inputs[%d]", it.index)
 	}
-	e := u.refusalEvent(it, d.Reason.String(), d.Rule)
-	return u.refuse(refusal{uid: u.who.UID, entry: u.req.Entry, rule: d.Rule, reason: answer.Name, result: audit.Refused}, e, it.private, answer)
+	r := refusal{uid: u.who.UID, entry: u.req.Entry, rule: d.Rule, reason: answer.Name, result: audit.Refused}
+	return u.refuse(r, u.refusalEvent(it, d.Reason.String(), d.Rule), answer)
 }
 
-func (u *use) refusalEvent(it *item, reason, rule string) *audit.Event {
-	u.describe(it)
-	it.event.Kind = audit.KindRefuse
-	it.event.Refuse(reason, rule)
-	return it.event
+func (u *use) refusalEvent(it *item, reason, rule string) described {
+	return func() (*audit.Event, map[string]audit.Private) {
+		u.describe(it)
+		it.event.Kind = audit.KindRefuse
+		it.event.Refuse(reason, rule)
+		return it.event, it.private
+	}
 }
 
 // describe fills the event of an item with all but its result.
@@ -263,8 +220,7 @@ func (u *use) describe(it *item) {
 		DocID: c.GetDocId(), DocNo: c.GetDocNo(), DocSM3: hex.EncodeToString(c.GetDocSm3()), Pages: c.GetPages(),
 		ApprovalRef: c.GetApprovalRef(), UserID: c.GetUserId(), Dept: c.GetDept(),
 		Entry: u.req.Entry, Op: it.operation().String(), Alg: u.alg.String(), Input: it.kind,
-		DocHash: hex.EncodeToString(it.input.DocumentHash), Engine: policy.EngineVersion,
-		Local: int32(u.at.Offset),
+		DocHash: hex.EncodeToString(it.input.DocumentHash),
 	}
 	if len(u.items) > 1 {
 		e.Batch = []uint32{uint32(it.index), uint32(len(u.items))}
@@ -272,6 +228,11 @@ func (u *use) describe(it *item) {
 	if u.account != nil {
 		e.Rev, e.Signer, e.Token = u.account.entry.Rev, u.account.signer, u.account.key.Token
 		e.PolicyRev, e.CRL = u.account.entry.PolicyRev, u.crl
+		if it.arguments.Engine != 0 { // it was decided on
+			if err := e.Judge(it.arguments); err != nil {
+				u.internal("recording a decision", err) // the line lacks what replay needs, and replay will say so
+			}
+		}
 	}
 	it.event, it.private = e, map[string]audit.Private{}
 	for _, f := range []struct {
@@ -311,8 +272,9 @@ func (u *use) signAll(ctx context.Context) {
 // hashMessages gives the items that are messages the value that the key signs.
 func (u *use) hashMessages() {
 	for _, it := range u.open() {
-		if it.operation() == policy.Message {
+		if it.operation() == policy.Message && !it.hashed {
 			it.tbs, it.failed = algo.ToBeSigned(u.alg, u.account.key.Public, it.tbs)
+			it.hashed = true
 		}
 	}
 }
@@ -400,7 +362,7 @@ func (u *use) record() *protocol.Error {
 	u.troubles.record("")
 	for i, it := range signed {
 		if c.Overtaken {
-			it.refused = u.overtaken(c.Receipts[i].Event)
+			it.refused = u.overtaken(c.Receipts[i].Event, it.event.Rule)
 			continue
 		}
 		it.signed = &protocol.Signed{Signature: it.sig, Receipt: u.receipt(c.Receipts[i]), Decided: timestamppb.New(u.at.Time)}
@@ -422,9 +384,10 @@ func (u *use) value(it *item) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// overtaken answers a use whose entry changed between decision and record.
-func (u *use) overtaken(event uint64) *protocol.Error {
-	answer := protocol.NewError(protocol.Changed, "the entry changed while this was being signed: the signature was destroyed").WithRule("entry.revision")
+// overtaken answers a use whose entry or approval changed between decision and
+// record.
+func (u *use) overtaken(event uint64, rule string) *protocol.Error {
+	answer := protocol.NewError(protocol.Changed, "the entry or its approval changed while this was being signed: the signature was destroyed").WithRule(rule)
 	answer.Event = &event
 	return answer
 }
@@ -452,13 +415,16 @@ func (u *use) recordFailures() {
 		if answer.Code == uint32(protocol.Internal) {
 			u.internal("signing", it.failed)
 		}
-		u.describe(it)
 		rule := ruleHSM
 		if errors.Is(it.failed, errStopped) {
 			rule = ruleSelfTest
 		}
-		it.event.Result, it.event.Reason, it.event.Rule = audit.Failed, answer.Name, rule
-		it.refused = u.refuse(refusal{uid: u.who.UID, entry: u.req.Entry, rule: rule, reason: answer.Name, result: audit.Failed}, it.event, it.private, answer, systemd.Cause(it.failed))
+		r := refusal{uid: u.who.UID, entry: u.req.Entry, rule: rule, reason: answer.Name, result: audit.Failed}
+		it.refused = u.refuse(r, func() (*audit.Event, map[string]audit.Private) {
+			u.describe(it)
+			it.event.Result, it.event.Reason, it.event.Rule = audit.Failed, answer.Name, rule
+			return it.event, it.private
+		}, answer, systemd.Cause(it.failed))
 	}
 }
 

@@ -90,14 +90,23 @@ func (s *Server) submit(ctx context.Context, sub *submission) (outcome, *protoco
 	return a.apply(ctx, sub)
 }
 
-func parseSubmission(v visit) (submission, *protocol.Error) {
+// readBody reads the body of an exchange, up to the longest there is.
+func readBody(v visit) ([]byte, *protocol.Error) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, v.Body, maxBodyBytes))
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return submission{}, protocol.NewError(protocol.TooLarge, "the body has more than %d bytes", maxBodyBytes)
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, protocol.NewError(protocol.TooLarge, "the body has more than %d bytes", maxBodyBytes)
+	case err != nil:
+		return nil, protocol.NewError(protocol.Malformed, "the body could not be read")
 	}
-	if err != nil {
-		return submission{}, protocol.NewError(protocol.Malformed, "the body could not be read")
+	return body, nil
+}
+
+func parseSubmission(v visit) (submission, *protocol.Error) {
+	body, fault := readBody(v)
+	if fault != nil {
+		return submission{}, fault
 	}
 	sub, fault := decodeSubmission(body)
 	if fault != nil {

@@ -149,8 +149,11 @@ func (s *Server) routes(which peopleSocket) http.Handler {
 	handle("GET "+admin.PathActContext, s.getActContext)
 	handle("GET "+admin.PathOfficers, s.getOfficers)
 	handle("GET "+admin.PathCRLs, s.getCRLs)
+	handle("GET "+admin.PathApprovals, s.getApprovals)
+	handle("GET "+admin.PathApprovals+"/{id}", s.getApproval)
 	if which == adminSocket {
 		handle("POST "+admin.PathActs, s.postAct)
+		handle("POST "+admin.PathEntries+"/{id}/policy/test", s.postPolicyTest)
 		handle("GET "+admin.PathActs, s.getProposals)
 		handle("GET "+admin.PathActs+"/{nonce}", s.getProposal)
 		handle("GET "+admin.PathBackups+"/{nonce}", s.getBackup)

@@ -1,0 +1,58 @@
+package replay
+
+import (
+	"fmt"
+
+	"signet/daemon/internal/audit"
+)
+
+// A Class is what kind of thing differs. Append only: scripts look for them.
+type Class string
+
+const (
+	Log       Class = "log"       // no event, or not the one that comes next
+	Register  Class = "register"  // an act that cannot be applied; a revision, policy or content that is not there, or was not in force
+	Arguments Class = "arguments" // what no decision can have recorded
+	Decided   Class = "decision"  // the rules give another answer
+	Rule      Class = "rule"      // the same answer, by another rule
+	Count     Class = "count"     // more uses in a window than its quota allowed
+	Approved  Class = "approval"  // a use that its approval did not allow
+)
+
+// Classes returns all classes.
+func Classes() []Class {
+	return []Class{Log, Register, Arguments, Decided, Rule, Count, Approved}
+}
+
+// A Difference is one thing in the log that cannot have happened as it says.
+type Difference struct {
+	Event uint64 `json:"event"`
+	Class Class  `json:"class"`
+	Entry string `json:"entry,omitempty"`
+	Text  string `json:"text"` // English, one sentence without its stop
+}
+
+// A Summary counts what was looked at.
+type Summary struct {
+	Events      uint64 `json:"events"`
+	Acts        uint64 `json:"acts"`       // that were applied
+	Decisions   uint64 `json:"decisions"`  // decided anew: Allowed and Refused
+	Allowed     uint64 `json:"allowed"`    // by the rules; of them some failed in the HSM or were overtaken
+	Refused     uint64 `json:"refused"`    //
+	Unrecorded  uint64 `json:"unrecorded"` // refusals on grounds that engines before 3 did not record, and those of records that did not prove themselves
+	Uses        uint64 `json:"uses"`       // counted
+	Windows     uint64 `json:"windows"`    // that were held to a quota
+	Approvals   uint64 `json:"approvals"`  // asked for
+	Differences uint64 `json:"differences"`
+}
+
+// MaxDifferences is how many are kept. A log that was tampered with once may
+// differ in every event behind it.
+const MaxDifferences = 100_000
+
+func (r *Replay) differ(e *audit.Event, class Class, format string, args ...any) {
+	r.summary.Differences++
+	if len(r.found) < MaxDifferences {
+		r.found = append(r.found, Difference{Event: e.Seq, Class: class, Entry: e.Entry, Text: fmt.Sprintf(format, args...)})
+	}
+}
