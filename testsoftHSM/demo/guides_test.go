@@ -130,8 +130,9 @@ func (g *guide) run(t *testing.T, b block) {
 
 // What a command shows and a later one is given.
 var (
-	advisedAct     = regexp.MustCompile(`signetctl act sign ([0-9a-f]{8}) `)
-	advisedRequest = regexp.MustCompile(`--fetch ([0-9a-f]{64}) `)
+	advisedAct      = regexp.MustCompile(`signetctl act sign ([0-9a-f]{8}) `)
+	advisedRequest  = regexp.MustCompile(`--fetch ([0-9a-f]{64}) `)
+	advisedApproval = regexp.MustCompile(`signetctl approval show ([0-9a-f]{16})`)
 )
 
 func (g *guide) command(t *testing.T, head string, who sitter, c command) {
@@ -140,7 +141,7 @@ func (g *guide) command(t *testing.T, head string, who sitter, c command) {
 	defer cancel()
 	cmd := g.Command(ctx, who.uid, who.groups, "/bin/sh", "-c", g.here(c.text))
 	cmd.Dir = g.path("desk")
-	cmd.Env = append(cmd.Env, "HOME="+who.home, "LANG=C.UTF-8", "ACT="+g.act, "REQUEST="+g.request, "NO_COLOR=1", "SSH_SK_PROVIDER="+g.path("token.so"))
+	cmd.Env = append(cmd.Env, "HOME="+who.home, "LANG=C.UTF-8", "ACT="+g.act, "REQUEST="+g.request, "APPROVAL="+g.approval, "NO_COLOR=1", "SSH_SK_PROVIDER="+g.path("token.so"))
 	said, err := onTerminal(cmd)
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != c.status {
 		t.Fatalf("%s:\n%s\nended with %v, want status %d\n%s", head, c.text, err, c.status, said)
@@ -153,6 +154,9 @@ func (g *guide) command(t *testing.T, head string, who sitter, c command) {
 	}
 	if m := advisedRequest.FindStringSubmatch(said); m != nil {
 		g.request = m[1]
+	}
+	if m := advisedApproval.FindStringSubmatch(said); m != nil {
+		g.approval = m[1]
 	}
 }
 

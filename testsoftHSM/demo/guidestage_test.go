@@ -17,7 +17,7 @@ import (
 // A guide is the appliance of the guides, before anybody has begun it.
 type guide struct {
 	*stage.Stage
-	act, request string // what commands have shown: $ACT and $REQUEST
+	act, request, approval string // what commands have shown: $ACT, $REQUEST and $APPROVAL
 }
 
 func newGuide(t *testing.T) *guide {

@@ -1,7 +1,8 @@
 // Command demo runs signet's main job on real parts and leaves what a stranger
 // needs to check it in build/demo: a token, officers who begin the life of an
-// appliance, keys, a file, signatures, openssl as the judge, a caller that is
-// refused, and the log.
+// appliance, keys, a file, signatures, openssl as the judge, callers that are
+// refused, a quota, an approval, and the log, in which every decision is made
+// again.
 //
 // It needs root, because it plays several users: the daemon, a caller that the
 // policy names, one that it does not, and the officers.
@@ -40,6 +41,7 @@ type demo struct {
 	document       string // as its base name in out
 	signed, denied int
 	acts           int // that officers signed and the daemon carried out
+	approvals      int // that the custodian granted
 }
 
 // A key is an entry of the demo, and how openssl judges its signatures.
@@ -64,7 +66,7 @@ func run(bin, out, document string) (err error) {
 	if err := d.prepare(document); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{d.start, d.begin, d.makeKeys, d.sign, d.stop, d.refuse, d.list} {
+	for _, step := range []func(context.Context) error{d.start, d.begin, d.makeKeys, d.sign, d.stop, d.refuse, d.limit, d.tryHours, d.widen, d.approve, d.list} {
 		if err := step(context.Background()); err != nil {
 			return errors.Join(err, d.keepLog())
 		}
@@ -174,30 +176,44 @@ judge() {
 // purpose that is not listed.
 func (d *demo) refuse(context.Context) error {
 	say("uid %d is in the group of callers, but in no policy; and the right caller has a purpose that is not listed", stage.OtherUID)
-	return errors.Join(d.isRefused(stage.OtherUID, keys[0].entry, "contract"), d.isRefused(stage.CallerUID, keys[0].entry, "gift"))
+	return errors.Join(d.isRefused(stage.OtherUID, exitRefused, keys[0].entry, "contract"), d.isRefused(stage.CallerUID, exitRefused, keys[0].entry, "gift"))
 }
 
-// isRefused has somebody try to sign, and holds the answer to a refusal for
-// good, exit status 3.
-func (d *demo) isRefused(uid uint32, entry, purpose string) error {
-	_, err := d.caller(uid, "sign", entry, "--file", d.document, "--purpose", purpose)
-	var status *exec.ExitError
-	if !errors.As(err, &status) || status.ExitCode() != 3 {
-		return fmt.Errorf("uid %d was not refused for good (exit status 3): %w", uid, err)
+// Exit statuses of signetctl.
+const (
+	exitRefused = 3 // for good
+	exitLater   = 4 // refused now, not for ever
+	exitMore    = 5 // an act wants more signatures
+)
+
+// isRefused has somebody try to sign, and holds the answer to a refusal with
+// that exit status.
+func (d *demo) isRefused(uid uint32, status int, entry, purpose string, flags ...string) error {
+	args := append([]string{"sign", entry, "--file", d.document, "--purpose", purpose}, flags...)
+	fmt.Printf("$ signetctl %s   # uid %d\n", typed(args), uid)
+	if _, err := d.ending(status, uid, stage.ClientsGID, args...); err != nil {
+		return err
 	}
 	d.denied++
 	return nil
 }
 
-// list shows the log and says how the run ended.
+// list shows the log, has it judged, and says how the run ended.
 func (d *demo) list(context.Context) error {
 	say("The log, as an auditor reads it")
-	if _, err := d.auditor("log", "list"); err != nil {
+	if _, err := d.auditor("log", "list", "--limit", "100"); err != nil {
+		return err
+	}
+	replayed, err := d.replay()
+	if err != nil {
 		return err
 	}
 	lines, err := d.quietly(stage.AuditUID, stage.AuditGID, "log", "list", "--json")
 	if err != nil {
 		return err
+	}
+	if bytes.Contains(lines, []byte("outside_hours")) {
+		return errors.New("the dry run of office hours stands in the log")
 	}
 	if err := d.save("log.jsonl", lines); err != nil {
 		return err
@@ -206,7 +222,8 @@ func (d *demo) list(context.Context) error {
 		return err
 	}
 	say("Check it yourself: sh %s/verify.sh; what lies there: %s/RESULTS.md", d.out, d.out)
-	fmt.Printf("demo: ok entries=%d acts=%d signed=%d refused=%d events=%d\n", len(keys), d.acts, d.signed, d.denied, bytes.Count(lines, []byte("\n")))
+	fmt.Printf("demo: ok entries=%d acts=%d signed=%d refused=%d approvals=%d replayed=%d differences=0 events=%d\n",
+		len(keys), d.acts, d.signed, d.denied, d.approvals, replayed, bytes.Count(lines, []byte("\n")))
 	return nil
 }
 
@@ -218,25 +235,33 @@ func (d *demo) auditor(args ...string) ([]byte, error) {
 
 // caller runs signetctl as a document system; signatures are not shown.
 func (d *demo) caller(uid uint32, args ...string) ([]byte, error) {
-	fmt.Printf("$ signetctl %s   # uid %d\n", strings.Join(args, " "), uid)
+	fmt.Printf("$ signetctl %s   # uid %d\n", typed(args), uid)
 	return d.quietly(uid, stage.ClientsGID, args...)
 }
 
 func (d *demo) aloud(uid, gid uint32, args ...string) ([]byte, error) {
-	fmt.Printf("$ signetctl %s\n", strings.Join(args, " "))
+	fmt.Printf("$ signetctl %s\n", typed(args))
 	out, err := d.quietly(uid, gid, args...)
 	os.Stdout.Write(out)
 	return out, err
 }
 
 func (d *demo) quietly(uid, gid uint32, args ...string) ([]byte, error) {
+	return d.ending(0, uid, gid, args...)
+}
+
+// ending runs signetctl and holds it to its exit status.
+func (d *demo) ending(status int, uid, gid uint32, args ...string) ([]byte, error) {
 	cmd := d.Command(context.Background(), uid, []uint32{gid}, "signetctl", args...)
 	var out, diagnostics bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &diagnostics
 	err := cmd.Run()
 	os.Stdout.Write(diagnostics.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("signetctl %s: %w", strings.Join(args, " "), err)
+	if cmd.ProcessState == nil {
+		return nil, fmt.Errorf("signetctl %s: %w", typed(args), err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != status {
+		return nil, fmt.Errorf("signetctl %s by uid %d ended with status %d, want %d", typed(args), uid, got, status)
 	}
 	return out.Bytes(), nil
 }

@@ -22,6 +22,8 @@ Run `+"`sh verify.sh`"+`: it needs openssl and nothing of signet.
 	b.WriteString(`| ceremony.toml | what the appliance was made from: its officers with their public keys, thresholds, log key |
 | init.act | the act that began its life: the bytes that were signed, what they bind, and six signatures |
 | log.jsonl | the log: one event a line, exactly as it was hashed; acts have the signatures of their officers |
+| approval.json | an approval: what was asked for, on whose behalf, bound to which value, who granted it, its one use |
+| replay.json | what "signetctl log replay" found: how many decisions came out again, uses counted, differences |
 | signetd.log | what the daemon said |
 | verify.sh | verifies the signatures over the file |
 

@@ -476,8 +476,13 @@ func TestEveryFieldOfAContentIsShown(t *testing.T) {
 		authority.EntrySuspend:  authority.Suspend{Basis: "why-x"},
 		authority.EntryResume:   authority.Resume{Hold: 77},
 		authority.PolicySet:     authority.SetPolicy{Text: "text-x"},
-		authority.Restore:       authority.RestoreStore{Size: 88, Root: "root-r", Epoch: 99, Basis: "why-x"},
-		authority.StoreAccept:   authority.AcceptStore{Size: 88, Root: "root-r", Epoch: 99, Basis: "why-x"},
+		authority.PolicyNarrow:  authority.SetPolicy{Text: "text-x"},
+
+		authority.ApprovalGrant:  authority.GrantApproval{Approval: "approval-a", Request: "request-r", Count: 66, Until: "until-u"},
+		authority.ApprovalDeny:   authority.EndApproval{Approval: "approval-a", Request: "request-r", Basis: "why-x"},
+		authority.ApprovalRevoke: authority.EndApproval{Approval: "approval-a", Request: "request-r", Basis: "why-x"},
+		authority.Restore:        authority.RestoreStore{Size: 88, Root: "root-r", Epoch: 99, Basis: "why-x"},
+		authority.StoreAccept:    authority.AcceptStore{Size: 88, Root: "root-r", Epoch: 99, Basis: "why-x"},
 	} {
 		if g, ok := content.(authority.Genesis); ok {
 			g.Officers[0].Keys = nil
@@ -492,6 +497,8 @@ func TestEveryFieldOfAContentIsShown(t *testing.T) {
 			want = append(want, li.key.Fingerprint(), "4711", "11", "12", "13", "14")
 		case authority.Resume:
 			want = append(want, "77")
+		case authority.GrantApproval:
+			want = append(want, "66")
 		case authority.RestoreStore, authority.AcceptStore:
 			want = append(want, "88", "99")
 		}

@@ -14,7 +14,7 @@ import (
 
 // planOf shows what an act would do and who would have to sign it.
 func (p *program) planOf(ctx context.Context, d deed, regime authority.Regime, o order) error {
-	who, err := p.whoSigns(ctx, regime, d)
+	who, err := p.whoSigns(ctx, regime, d.act.Kind)
 	if err != nil {
 		return err
 	}
@@ -30,6 +30,9 @@ func (p *program) planOf(ctx context.Context, d deed, regime authority.Regime, o
 		}
 	}
 	if err := p.showAsk(d); err != nil {
+		return err
+	}
+	if err := p.showAbout(ctx, d); err != nil {
 		return err
 	}
 	if o.effect != (text{}) {
@@ -50,11 +53,12 @@ type plan struct {
 	SignedBy string `json:"signed_by"`
 }
 
-// whoSigns says whose signatures the act would need.
-func (p *program) whoSigns(ctx context.Context, regime authority.Regime, d deed) (string, error) {
-	rule, _ := authority.RuleOf(d.act.Kind)
+// whoSigns says whose signatures an act of that kind would need. The regime
+// may be empty: then the daemon's list of officers says it.
+func (p *program) whoSigns(ctx context.Context, regime authority.Regime, kind authority.Kind) (string, error) {
+	rule, _ := authority.RuleOf(kind)
 	switch {
-	case d.act.Kind == authority.Init && regime == authority.Officers:
+	case kind == authority.Init && regime == authority.Officers:
 		return p.tr(msgEveryOfficer), nil
 	case regime == authority.Development || rule.Unsigned:
 		return p.tr(msgTheGroup), nil
@@ -67,16 +71,24 @@ func (p *program) whoSigns(ctx context.Context, regime authority.Regime, d deed)
 		roll = admin.Officers{}
 	case err != nil:
 		return "", err
+	case roll.Authority == string(authority.Development):
+		return p.tr(msgTheGroup), nil
 	}
+	return p.signersOf(kind, roll.Thresholds), nil
+}
+
+// signersOf says it by the table; nil thresholds are not known.
+func (p *program) signersOf(kind authority.Kind, thresholds map[string]int) string {
+	rule, _ := authority.RuleOf(kind)
 	var ways []string
 	for _, needs := range rule.Options {
 		var parts []string
 		for _, need := range needs {
-			parts = append(parts, p.needWords(need, roll.Thresholds))
+			parts = append(parts, p.needWords(need, thresholds))
 		}
 		ways = append(ways, strings.Join(parts, " + "))
 	}
-	return strings.Join(ways, p.tr(wordOr)), nil
+	return strings.Join(ways, p.tr(wordOr))
 }
 
 // needWords is a number of persons of a role. The thresholds are the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strconv"
 
 	"signet/daemon/cmd/signetctl/internal/screen"
@@ -22,6 +23,18 @@ func (p *program) showDeed(d deed) error {
 	list.Add("SM3", screen.Cell{Text: authority.ContentHash([]byte(d.request.Act))})
 	list.Add(p.tr(labelSignatures), screen.Cell{Text: strconv.Itoa(len(d.request.Signatures))})
 	return list.Write(p.out, p.outPaint)
+}
+
+// showAbout shows what an act names and does not hold, as it is now: what it
+// changes of the policy in force, or what was asked of custodians.
+func (p *program) showAbout(ctx context.Context, d deed) error {
+	switch d.act.Kind {
+	case authority.PolicySet, authority.PolicyNarrow:
+		return p.showChangesOf(ctx, d)
+	case authority.ApprovalGrant, authority.ApprovalDeny, authority.ApprovalRevoke:
+		return p.showAskedOf(ctx, d)
+	}
+	return nil
 }
 
 // showAsk shows what an act does: its kind in words, its target and its

@@ -29,7 +29,7 @@ func (p *program) signAndHandIn(ctx context.Context, by *handing, d deed, done f
 // signDeed adds a signature. What is signed are the act's bytes as they stand:
 // they are never written anew.
 func (p *program) signDeed(ctx context.Context, by *handing, d deed) (deed, error) {
-	if err := p.confirm(by, d); err != nil {
+	if err := p.confirm(ctx, by, d); err != nil {
 		return deed{}, err
 	}
 	s, err := p.signature(ctx, by, []byte(d.request.Act))
@@ -88,12 +88,13 @@ func signingFault(err error) error {
 
 // confirm shows what will be signed and asks. Nobody signs what he has not
 // been shown, unless he says that he knows it.
-func (p *program) confirm(by *handing, d deed) error {
+func (p *program) confirm(ctx context.Context, by *handing, d deed) error {
 	if !by.yes && (!p.isTalking() || !screen.IsTerminal(p.err)) {
 		return usage(msgNobodyToAsk)
 	}
 	if !p.json || !by.yes {
-		if err := p.aside().showDeed(d); err != nil {
+		aside := p.aside()
+		if err := errors.Join(aside.showDeed(d), aside.showAbout(ctx, d)); err != nil {
 			return err
 		}
 	}

@@ -73,7 +73,7 @@ func (p *program) actShow() *cobra.Command {
 		case p.json:
 			return p.printJSON(d.request)
 		}
-		if err := p.showDeed(d); err != nil {
+		if err := errors.Join(p.showDeed(d), p.showAbout(ctx, d)); err != nil {
 			return err
 		}
 		return p.next(hintActSignFile, args[0])

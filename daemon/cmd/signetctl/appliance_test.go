@@ -49,12 +49,17 @@ type appliance struct {
 	lines    []string // of the log
 	growth   int      // events that each page adds
 	pages    int
-	statuses int // times that the status was given
+	partial  bool // events are shown in part
+	statuses int  // times that the status was given
 
 	health  protocol.HealthReply
 	entries []*protocol.EntryInfo
 	sign    func(*protocol.SignRequest) (*protocol.Signed, *protocol.Error)
 	asked   []*protocol.SignRequest
+
+	questions []admin.PolicyQuestion // that policies were tried with
+	requests  []*protocol.ApprovalRequest
+	own       *protocol.ApprovalInfo // of what callers ask for; nil: unknown
 }
 
 const applianceID = "2c3e1ac4e364ab9a6b6c1a429c7046e8b6d5541e3c8fbd4c3bd2b2ce37b78e15"
@@ -115,6 +120,8 @@ func (a *appliance) serve(name string, w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPost && path == admin.PathActs:
 		a.takeAct(w, r)
+	case r.Method == http.MethodPost && strings.HasSuffix(path, "/policy/test"):
+		a.takeQuestion(w, r)
 	case path == admin.PathActs || strings.HasPrefix(path, admin.PathActs+"/"):
 		a.serveWaiting(w, strings.TrimPrefix(path, admin.PathActs))
 	case strings.HasPrefix(path, admin.PathBackups+"/") && a.backup != nil:
@@ -135,6 +142,15 @@ func (a *appliance) serve(name string, w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		json.NewEncoder(w).Encode(admin.Fault{Error: admin.NewError(protocol.NewError(protocol.UnknownEntry, "no entry of that id"))})
 	}
+}
+
+func (a *appliance) takeQuestion(w http.ResponseWriter, r *http.Request) {
+	var q admin.PolicyQuestion
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+		a.t.Error(err)
+	}
+	a.questions = append(a.questions, q)
+	json.NewEncoder(w).Encode(a.answer[r.URL.Path])
 }
 
 func (a *appliance) takeAct(w http.ResponseWriter, r *http.Request) {
@@ -189,7 +205,7 @@ func (a *appliance) events(r *http.Request) admin.Events {
 	fmt.Sscan(r.URL.Query().Get("from"), &from)
 	fmt.Sscan(r.URL.Query().Get("limit"), &limit)
 	a.pages++
-	out := admin.Events{Lines: []string{}, Next: from, Size: uint64(len(a.lines))}
+	out := admin.Events{Lines: []string{}, Next: from, Size: uint64(len(a.lines)), Partial: a.partial}
 	for ; out.Next < out.Size && len(out.Lines) < limit; out.Next++ {
 		out.Lines = append(out.Lines, a.lines[out.Next])
 	}
@@ -239,6 +255,10 @@ func (a *appliance) serveCaller(conn net.Conn) {
 			reply = &protocol.ListEntriesReply{Entries: a.entries}
 		case protocol.MethodSign:
 			reply, kind = a.answerSign(f)
+		case protocol.MethodRequestApproval:
+			reply, kind = a.answerRequest(f)
+		case protocol.MethodApprovalStatus:
+			reply, kind = a.answerStatus(f)
 		}
 		frame, err := protocol.AppendMessage(nil, kind, f.Method, f.Call, reply)
 		if err != nil {
@@ -271,6 +291,29 @@ func (a *appliance) answerSign(f protocol.Frame) (proto.Message, protocol.Kind) 
 		reply.Results = append(reply.Results, &protocol.Result{Of: &protocol.Result_Signed{Signed: signed}})
 	}
 	return reply, protocol.KindReply
+}
+
+func (a *appliance) answerRequest(f protocol.Frame) (proto.Message, protocol.Kind) {
+	request, fault := protocol.ParseApprovalRequest(f.Payload)
+	if fault != nil {
+		return fault, protocol.KindError
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.requests = append(a.requests, request)
+	receipt := &protocol.Receipt{Appliance: applianceID, Event: 51, LeafHash: make([]byte, 32), Size: 52, Root: make([]byte, 32)}
+	return &protocol.ApprovalReply{Approval: a.own, Receipt: receipt, Repeated: len(a.requests) > 1 && request.RequestId != ""}, protocol.KindReply
+}
+
+func (a *appliance) answerStatus(f protocol.Frame) (proto.Message, protocol.Kind) {
+	request, fault := protocol.ParseApprovalStatus(f.Payload)
+	if fault != nil {
+		return fault, protocol.KindError
+	}
+	if a.own.GetId() != request.Approval {
+		return protocol.NewError(protocol.UnknownEntry, "no approval of that id was asked for by this account"), protocol.KindError
+	}
+	return &protocol.ApprovalStatusReply{Approval: a.own}, protocol.KindReply
 }
 
 // withSM2Key gives the appliance an entry "contract" whose signatures are

@@ -117,7 +117,7 @@ func (r *round) request(batch []*item, id string) *protocol.SignRequest {
 	}
 	return &protocol.SignRequest{
 		Entry: r.run.entry, Algorithm: protocol.Algorithm(r.algorithm), Form: protocol.SignForm_RAW,
-		Inputs: inputs, Context: &r.run.document, RequestId: id, DeadlineMs: uint32(r.run.deadline.Milliseconds()),
+		Inputs: inputs, Context: &r.run.document, Approval: r.run.approval, RequestId: id, DeadlineMs: uint32(r.run.deadline.Milliseconds()),
 	}
 }
 

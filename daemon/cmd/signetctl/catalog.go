@@ -577,6 +577,19 @@ var words = map[string]struct {
 	"egov":             {text{"e-government CA", "电子政务电子认证机构"}, screen.Plain},
 	"licensed":         {text{"licensed CA", "依法设立的电子认证机构"}, screen.Plain},
 	"internal":         {text{"internal CA", "内部 CA"}, screen.Plain},
+
+	"widens":      {text{"WIDENS", "放宽"}, screen.Warn},
+	"narrows":     {text{"narrows", "收紧"}, screen.Good},
+	"neither":     {text{"neither", "不影响"}, screen.Dim},
+	"not decided": {text{"pending", "待决定"}, screen.Warn},
+	"granted":     {text{"granted", "已授权"}, screen.Good},
+	"denied":      {text{"denied", "已拒绝"}, screen.Bad},
+	"revoked":     {text{"revoked", "已撤回"}, screen.Bad},
+	"expired":     {text{"expired", "已过期"}, screen.Dim},
+	"document":    {text{"document", "文件"}, screen.Plain},
+	"references":  {text{"references", "引用清单"}, screen.Plain},
+	"digests":     {text{"digests", "待签值"}, screen.Plain},
+	"count":       {text{"count", "次数"}, screen.Warn},
 }
 
 // causeTexts say why a signature does not verify, as far as can be told. The
@@ -638,7 +651,7 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.OutsideHours:          {text{"the policy does not allow use at this hour", "当前时间不在允许用印的时段内"}, hintRules},
 	protocol.QuotaSpent:            {text{"the quota is spent", "用印次数限额已用完"}, hintRules},
 	protocol.RateExceeded:          {text{"too many uses in this span", "该时段内用印过于频繁"}, hintRules},
-	protocol.ApprovalNeeded:        {text{"an approval is needed first", "须先取得用印授权"}, hintRules},
+	protocol.ApprovalNeeded:        {text{"an approval is needed first", "须先取得用印授权"}, hintApprovalRequest},
 	protocol.ApprovalDenied:        {text{"the approval was denied", "用印授权被拒绝"}, hintRules},
 	protocol.CertInvalid:           {text{"the signing certificate is not valid", "签名证书无效"}, hintEntry},
 	protocol.SealOutlivesCert:      {text{"the seal would outlive its certificate", "印章有效期超过证书有效期"}, hintEntry},
@@ -653,6 +666,7 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.Changed:               {text{"the entry changed while this was signed", "签名过程中条目发生变化"}, hintEntry},
 	protocol.RecordUnproven:        {text{"the entry's record does not prove itself and is not used", "条目记录无法自证，不予使用"}, text{"signetctl log list --entry {entry}", "signetctl log list --entry {entry}"}},
 	protocol.ClockJumped:           {text{"the clock jumped forward", "时钟向前跳变"}, text{"timedatectl, then: signetctl mode clear --accept-clock", "先检查 timedatectl，再执行：signetctl mode clear --accept-clock"}},
+	protocol.ContainerRefused:      {text{"the document is of a container that the policy does not allow", "用印策略不允许该文档格式"}, hintRules},
 
 	protocol.Busy:               {text{"signetd has its hands full", "signetd 繁忙"}, hintStatus},
 	protocol.DeadlineExceeded:   {text{"signetd could not answer in time", "signetd 未能在期限内完成"}, hintDevices},
@@ -710,6 +724,8 @@ var fieldTexts = map[string]text{
 	"policy_rev": {"revision of the policy", "用印策略修订"}, "engine": {"version of the rules", "判定引擎版本"},
 	"local": {"zone offset used, seconds", "所用时区偏移（秒）"}, "use": {"spent, reserved, limit", "已用、预留、限额"},
 	"approval": {"approval consumed", "所用用印授权"}, "crl": {"CRL looked at", "所查 CRL"},
+	"given": {"the approval as it was decided on", "判定时的用印授权"}, "crl_made": {"when that CRL was made", "所查 CRL 的签发时间"},
+	"but":    {"what was not as a use wants it", "不符合用印条件之处"},
 	"result": {"outcome", "结果"}, "reason": {"name of the code", "理由（代码名称）"}, "rule": {"rule that decided", "判定规则"},
 	"sig": {"the signature, base64", "签名值，base64"},
 	"act": {"the act", "管理指令"}, "act_sigs": {"signatures on it", "管理指令上的签名"}, "role": {"in which role", "以何角色"},

@@ -19,6 +19,7 @@ import (
 	"signet/daemon/internal/certificate"
 	"signet/daemon/internal/register"
 	"signet/hsm"
+	"signet/policy"
 	"signet/protocol"
 )
 
@@ -28,7 +29,7 @@ type pair struct {
 	en, zh string
 }
 
-var catalogFiles = []string{"catalog.go", "catalog_acts.go", "catalog_man.go"}
+var catalogFiles = []string{"catalog.go", "catalog_acts.go", "catalog_man.go", "catalog_use.go", "catalog_replay.go"}
 
 // catalogTexts reads the texts from the source, so that none can be left out
 // of the test: every literal of two strings is one.
@@ -194,6 +195,9 @@ func TestDaemonsWordsAreKnown(t *testing.T) {
 		string(authority.Development), string(authority.Officers),
 		authority.Administrator.String(), authority.SecurityOfficer.String(), authority.Auditor.String(), authority.Custodian.String(),
 		string(certificate.EGov), string(certificate.Licensed), string(certificate.Internal),
+		policy.Widening.String(), policy.Narrowing.String(), policy.Neither.String(),
+		"not decided", policy.Granted.String(), policy.Denied.String(), policy.Revoked.String(), expired,
+		policy.ByDocument.String(), policy.ByReferences.String(), policy.ByDigests.String(), policy.ByCount.String(),
 		string(hsm.Does), string(hsm.DoesNot), string(hsm.NotKnown), string(hsm.Claimed), string(hsm.Disclaimed), string(hsm.Untold),
 	} {
 		if words[word].text == (text{}) {

@@ -29,9 +29,10 @@ func (p *program) root() *cobra.Command {
 			p.keyCancel(), p.keyDestroy()),
 		p.group("seal", helpSeal, p.sealList()),
 		p.group("cert", helpCert, p.certRequest(), p.certImport(), p.certList(), p.certCRL()),
-		p.group("policy", helpPolicy, p.policySet(), p.policyShow()),
+		p.group("policy", helpPolicy, p.policySet(), p.policyShow(), p.policyTest(), p.policyDiff()),
+		p.group("approval", helpApproval, p.approvalRequest(), p.approvalList(), p.approvalShow(), p.approvalGrant(), p.approvalDeny(), p.approvalRevoke()),
 		p.signCommand(), p.verifyCommand(),
-		p.group("log", helpLog, p.logList(), p.logShow()),
+		p.group("log", helpLog, p.logList(), p.logShow(), p.logReplay()),
 		p.group("act", helpAct, p.actList(), p.actShow(), p.actSign(), p.actSubmit()),
 		p.group("officer", helpOfficer, p.officerList(), p.officerChange()),
 		p.backup(), p.restore(), p.selfTest(),
@@ -89,6 +90,9 @@ func (p *program) takeArguments(want, args []string) error {
 				return usage(msgBadName, args[i], protocol.MaxEntryID)
 			}
 			p.subject = args[i]
+		}
+		if fault := protocol.CheckApprovalID("", args[i]); name == "APPROVAL" && fault != nil {
+			return usage(msgBadApprovalID, args[i])
 		}
 	}
 	return nil

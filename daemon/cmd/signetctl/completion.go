@@ -66,7 +66,7 @@ func complete(cmd *cobra.Command, flag string, find func(context.Context) []cobr
 	}
 }
 
-// completeArgument offers the entries and tokens that there are, and files
+// completeArgument offers the entries, tokens and approvals that there are, and files
 // where an argument is one.
 func (p *program) completeArgument(want []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -74,11 +74,13 @@ func (p *program) completeArgument(want []string) cobra.CompletionFunc {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
 		switch word {
-		case "FILE", "[FILE...]":
+		case "FILE", "[FILE]", "[FILE...]":
 			return nil, cobra.ShellCompDirectiveDefault
 		case "ENTRY":
 			return p.entryIDs(ctx), cobra.ShellCompDirectiveNoFileComp
-		case "[ENTRY]":
+		case "APPROVAL":
+			return p.approvalIDs(ctx), cobra.ShellCompDirectiveNoFileComp
+		case "[ENTRY]", "ENTRY|FILE":
 			return p.entryIDs(ctx), cobra.ShellCompDirectiveDefault
 		case "NAME":
 			return p.tokenNames(ctx), cobra.ShellCompDirectiveNoFileComp

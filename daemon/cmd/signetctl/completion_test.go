@@ -16,6 +16,7 @@ import (
 
 func TestCompletionOffersWhatThereIs(t *testing.T) {
 	a := newAppliance(t)
+	a.answer[admin.PathApprovals] = admin.Approvals{Approvals: []admin.Approval{{ID: "0123456789abcdef"}}}
 	for line, want := range map[string][]string{
 		"key show ":                           {"contract", "official"},
 		"key resume ":                         {"contract"},
@@ -32,7 +33,14 @@ func TestCompletionOffersWhatThereIs(t *testing.T) {
 		"log list --result ":                  {"refused"},
 		"log list --entry ":                   {"contract"},
 		"completion ":                         {"bash", "zsh", "fish"},
-		"policy ":                             {"set", "show"},
+		"policy ":                             {"set", "show", "test", "diff"},
+		"policy diff ":                        {"contract"},
+		"policy test contract --operation ":   {"digest", "stamp"},
+		"policy test contract --carries ":     {"user_id"},
+		"approval ":                           {"request", "list", "show", "grant", "deny", "revoke"},
+		"approval list --state ":              {"pending", "expired"},
+		"approval grant ":                     {"0123456789abcdef"},
+		"sign contract f --approval ":         {"0123456789abcdef"},
 		"init --crypto gm --authority ":       {"development"},
 		"key show contract --public-key k.p ": nil,
 	} {

@@ -7,6 +7,7 @@ import (
 	"signet/daemon/cmd/signetctl/internal/screen"
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
+	"signet/daemon/internal/register"
 	"signet/protocol"
 	"signet/protocol/admin"
 	"signet/protocol/canonical"
@@ -44,6 +45,28 @@ func (p *program) showAct(ctx context.Context, e audit.Event) error {
 	return p.showContent(act.Kind, content)
 }
 
+// showRequestOf shows what a caller asked custodians for: the event holds its
+// SM3.
+func (p *program) showRequestOf(ctx context.Context, e audit.Event) error {
+	content, err := p.content(ctx, e.Value)
+	if errors.Is(err, protocol.UnknownEntry) {
+		return &fault{status: exitNotFound, what: msgRequestMissing, args: []any{e.Seq, e.Value}, next: hintStatus}
+	}
+	if err != nil {
+		return err
+	}
+	asked, err := register.ParseAsking([]byte(content))
+	if err != nil {
+		return p.showBelow(msgContentUnknown, content)
+	}
+	if err := p.say(msgContentAsked); err != nil {
+		return err
+	}
+	l := &contentList{program: p}
+	p.listAsking(func(name text, value screen.Cell) { l.add(name, value.Text) }, asked)
+	return l.list.Write(p.out, p.outPaint)
+}
+
 // showContent shows a content readably where its form is known, else as it
 // is.
 func (p *program) showContent(kind authority.Kind, content string) error {
@@ -58,10 +81,19 @@ func (p *program) showContent(kind authority.Kind, content string) error {
 	case *authority.Nothing:
 		return screen.Indent(p.out, margin, p.tr(msgContentNothing))
 	case *authority.SetPolicy:
-		return p.showBelow(msgContentPolicy, c.Text)
+		return p.showPolicyContent(*c)
 	}
 	list := p.listContent(form)
 	return list.Write(p.out, p.outPaint)
+}
+
+func (p *program) showPolicyContent(c authority.SetPolicy) error {
+	if c.Nobody {
+		if err := screen.Indent(p.out, margin, p.tr(msgContentNobody)); err != nil {
+			return err
+		}
+	}
+	return p.showBelow(msgContentPolicy, c.Text)
 }
 
 // margin sets a content off from what this program says: no line of it can

@@ -35,8 +35,12 @@ func formOf(kind authority.Kind) any {
 		return new(authority.ImportCert)
 	case authority.CRLImport:
 		return new(authority.ImportCRL)
-	case authority.PolicySet:
+	case authority.PolicySet, authority.PolicyNarrow:
 		return new(authority.SetPolicy)
+	case authority.ApprovalGrant:
+		return new(authority.GrantApproval)
+	case authority.ApprovalDeny, authority.ApprovalRevoke:
+		return new(authority.EndApproval)
 	case authority.EntrySuspend:
 		return new(authority.Suspend)
 	case authority.EntryResume:
@@ -89,6 +93,13 @@ func (p *program) listContent(form any) *screen.List {
 		l.add(labelWhy, c.Basis)
 	case *authority.Resume:
 		l.add(labelLifted, p.holdName(c.Hold))
+	case *authority.GrantApproval:
+		l.approval(c.Approval, c.Request)
+		l.add(labelUses, l.orAsAsked(c.Count))
+		l.add(headUntil, c.Until)
+	case *authority.EndApproval:
+		l.approval(c.Approval, c.Request)
+		l.add(labelWhy, c.Basis)
 	case *authority.RestoreStore:
 		l.store(authority.AcceptStore(*c))
 	case *authority.AcceptStore:
@@ -156,6 +167,18 @@ func (l *contentList) key(token, id, title, owner string) {
 	l.add(labelKeyID, id)
 	l.add(headTitle, title)
 	l.add(labelOwner, owner)
+}
+
+func (l *contentList) approval(id, request string) {
+	l.add(labelApproval, id)
+	l.add(labelRequest, request)
+}
+
+func (l *contentList) orAsAsked(count uint32) string {
+	if count == 0 {
+		return l.tr(msgAsAsked)
+	}
+	return strconv.FormatUint(uint64(count), 10)
 }
 
 func (l *contentList) store(c authority.AcceptStore) {

@@ -39,10 +39,16 @@ func (p *program) logShow() *cobra.Command {
 		if p.json {
 			return p.printJSONText(line.raw)
 		}
-		if err := p.showEvent(line.raw); err != nil || line.event.Act == "" {
+		if err := p.showEvent(line.raw); err != nil {
 			return err
 		}
-		return p.showAct(ctx, line.event)
+		switch {
+		case line.event.Act != "":
+			return p.showAct(ctx, line.event)
+		case line.event.Kind == audit.KindApproval && line.event.Result == audit.Allowed:
+			return p.showRequestOf(ctx, line.event)
+		}
+		return nil
 	})
 }
 

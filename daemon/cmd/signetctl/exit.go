@@ -39,10 +39,13 @@ var exceptions = map[protocol.Code]int{
 // statusOf returns the exit status of err.
 func statusOf(err error) int {
 	var own *fault
+	var dry *dryRefusal
 	var said *protocol.Error
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &dry):
+		return dry.status()
 	case errors.As(err, &own):
 		return own.status
 	case errors.As(err, &said):

@@ -33,6 +33,16 @@ func usage(what text, args ...any) *fault {
 	return &fault{status: exitUsage, what: what, args: args}
 }
 
+// An advised error says what to type next where its code alone cannot.
+type advised struct {
+	err      error
+	next     text
+	nextArgs []any
+}
+
+func (a *advised) Error() string { return a.err.Error() }
+func (a *advised) Unwrap() error { return a.err }
+
 // A report is an error as it is shown.
 type report struct {
 	status   int
@@ -94,9 +104,13 @@ func (p *program) failJSON(r report) {
 
 func (p *program) report(err error) report {
 	var own *fault
+	var dry *dryRefusal
 	var said *protocol.Error
 	r := report{status: statusOf(err)}
 	switch {
+	case errors.As(err, &dry):
+		words := codeTexts[protocol.Code(dry.said.GetCode())]
+		r.sentence, r.next, r.said = p.tr(msgWouldBeRefused, words.what), p.nextAfter(words.next), admin.NewError(dry.said)
 	case errors.As(err, &own):
 		r.sentence, r.lines, r.next = p.tr(own.what, own.args...), own.lines, p.nextOf(own)
 	case errors.As(err, &said):
@@ -117,12 +131,17 @@ func (p *program) report(err error) report {
 	return p.inContext(r, err)
 }
 
-// inContext says of which file an error is, and that nothing was judged.
+// inContext says of which file an error is, that nothing was judged, and what
+// to type where the verb knows better.
 func (p *program) inContext(r report, err error) report {
 	var open *undecided
 	var one *itemFault
+	var more *advised
 	if errors.As(err, &open) {
 		r.sentence = p.tr(msgDetail, words[resultWords[indeterminate]].text, r.sentence)
+	}
+	if errors.As(err, &more) {
+		r.next = p.tr(more.next, more.nextArgs...)
 	}
 	if errors.As(err, &one) {
 		r.lines = append([]string{p.tr(msgItem, one.path, one.done, one.of)}, r.lines...)

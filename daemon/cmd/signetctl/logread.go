@@ -35,14 +35,22 @@ type logReader struct {
 // readLog gives the selected events to each, in the log's order. What is
 // recorded after the reading began is not read, so that it ends.
 func (p *program) readLog(ctx context.Context, s selection, each func(logLine) error) error {
-	_, err := readEither(ctx, p, func(ctx context.Context, c *admin.Client) (struct{}, error) {
-		r := &logReader{program: p, client: c}
+	return p.withLog(ctx, func(ctx context.Context, r *logReader) error {
 		err := r.read(ctx, s, each)
-		if r.begun && errors.Is(err, admin.ErrUnreachable) {
-			err = &fault{status: exitUnreachable, what: msgLogCut, args: []any{err}, next: hintService} // final: to begin again would repeat lines
-		}
 		if err == nil && r.partial && !p.json {
 			err = p.aside().say(msgLogPartial)
+		}
+		return err
+	})
+}
+
+// withLog has read use a reader of whichever socket answers.
+func (p *program) withLog(ctx context.Context, read func(context.Context, *logReader) error) error {
+	_, err := readEither(ctx, p, func(ctx context.Context, c *admin.Client) (struct{}, error) {
+		r := &logReader{program: p, client: c}
+		err := read(ctx, r)
+		if r.begun && errors.Is(err, admin.ErrUnreachable) {
+			err = &fault{status: exitUnreachable, what: msgLogCut, args: []any{err}, next: hintService} // final: to begin again would repeat lines
 		}
 		return struct{}{}, err
 	})

@@ -15,7 +15,6 @@ import (
 var unbuiltKinds = []authority.Kind{
 	authority.TokenAdd, authority.TokenReload, authority.TokenMaintenance, authority.TokenSealPIN,
 	authority.SealMake, authority.SealImport, authority.EntryInvalidate, authority.EntrySupersede, authority.OrderImport,
-	authority.PolicyNarrow, authority.ApprovalGrant, authority.ApprovalDeny, authority.ApprovalRevoke,
 	authority.LogReanchor, authority.LogRotateKey, authority.FilingAck,
 }
 

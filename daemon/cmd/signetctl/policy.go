@@ -17,23 +17,100 @@ import (
 )
 
 func (p *program) policySet() *cobra.Command {
-	return p.actCommand("set ENTRY FILE", helpPolicySet, []authority.Kind{authority.PolicySet}, func(ctx context.Context, by *handing, args []string) error {
+	var nobody, wide bool
+	kinds := []authority.Kind{authority.PolicySet, authority.PolicyNarrow}
+	cmd := p.actCommand("set ENTRY FILE", helpPolicySet, kinds, func(ctx context.Context, by *handing, args []string) error {
 		source, err := p.readPolicy(args[1])
 		if err != nil {
 			return err
 		}
-		return p.carry(ctx, by, order{
-			kind: authority.PolicySet, target: args[0], content: just(authority.SetPolicy{Text: source}), effect: effectPolicy,
-			before: func(ctx context.Context) error { return p.showPolicyNow(ctx, args[0]) },
-			done: func(_ context.Context, result admin.ActResult) error {
-				next := hintPolicyShow
-				if result.Entry != nil && result.Entry.Status == "pending" {
-					next = hintActivate
-				}
-				return p.done(result, next, args[0])
-			},
-		})
+		content := authority.SetPolicy{Text: source, Nobody: nobody}
+		if err := p.checkSomebody(ctx, args[0], args[1], content); err != nil {
+			return err
+		}
+		kind, err := p.kindOfChange(ctx, args[0], source, wide)
+		if err != nil {
+			return err
+		}
+		return p.setPolicy(ctx, by, args, kind, content)
 	})
+	cmd.Flags().BoolVar(&nobody, "nobody", false, p.tr(flagNobody))
+	cmd.Flags().BoolVar(&wide, "wide", false, p.tr(flagWide))
+	return cmd
+}
+
+func (p *program) setPolicy(ctx context.Context, by *handing, args []string, kind authority.Kind, content authority.SetPolicy) error {
+	err := p.carry(ctx, by, order{
+		kind: kind, target: args[0], content: just(content), effect: effectPolicy,
+		before: func(ctx context.Context) error { return p.showPolicyNow(ctx, args[0]) },
+		done: func(_ context.Context, result admin.ActResult) error {
+			next := hintPolicyShow
+			if result.Entry != nil && result.Entry.Status == "pending" {
+				next = hintActivate
+			}
+			return p.done(result, next, args[0])
+		},
+	})
+	if kind == authority.PolicyNarrow && errors.Is(err, protocol.IllegalTransition) {
+		return &advised{err, hintWide, []any{args[0], args[1]}} // the policy in force is another one by now
+	}
+	return err
+}
+
+// checkSomebody refuses a policy that no request could pass, unless that is
+// what is wanted, and the wish where it is not so.
+func (p *program) checkSomebody(ctx context.Context, entry, path string, content authority.SetPolicy) error {
+	parsed, err := policy.Parse([]byte(content.Text))
+	if err != nil {
+		return err
+	}
+	class, err := p.classOf(ctx, entry)
+	if err != nil {
+		return err
+	}
+	why := policy.AllowsNobody(parsed, class)
+	switch {
+	case len(why) > 0 && !content.Nobody:
+		f := usage(msgNobody, path)
+		f.lines = why
+		return f
+	case len(why) == 0 && content.Nobody:
+		return usage(msgSomebody, path)
+	}
+	return nil
+}
+
+// classOf is an entry's class, none where this account may not read the
+// register: the daemon judges it in any case.
+func (p *program) classOf(ctx context.Context, entry string) (policy.Class, error) {
+	e, err := p.askEntry(ctx, entry)
+	switch {
+	case isNotForUs(err):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	return policy.ParseClass(e.Class)
+}
+
+// kindOfChange is the act that a change takes: what only narrows takes one
+// person.
+func (p *program) kindOfChange(ctx context.Context, entry, source string, wide bool) (authority.Kind, error) {
+	next, err := policy.Parse([]byte(source))
+	if err != nil || wide {
+		return authority.PolicySet, err
+	}
+	d, err := p.diffInForce(ctx, entry, next)
+	if isNotForUs(err) {
+		return authority.PolicySet, nil
+	}
+	return d.kind, err
+}
+
+// isNotForUs tells that this account may not look, or that there is nothing:
+// then an act is made all the same, and the daemon judges it.
+func isNotForUs(err error) bool {
+	return errors.Is(err, protocol.RoleRefused) || errors.Is(err, protocol.UnknownEntry)
 }
 
 // showPolicyNow shows the policy that another one would replace.
@@ -130,6 +207,9 @@ func (p *program) showPolicy(answer admin.Policy) error {
 	for _, stale := range answer.Stale {
 		list.Add(p.tr(labelStale), screen.Cell{Text: stale, Tone: screen.Warn})
 	}
+	for _, u := range answer.Usage {
+		list.Add(u.Rule, p.usage(u))
+	}
 	if err := list.Write(p.err, p.errPaint); err != nil {
 		return err
 	}
@@ -139,6 +219,21 @@ func (p *program) showPolicy(answer admin.Policy) error {
 	}
 	_, err := io.WriteString(p.out, source)
 	return err
+}
+
+// usage is how far a quota is used up, and when it is filled again.
+func (p *program) usage(u admin.UsageItem) screen.Cell {
+	cell := screen.Cell{Text: p.tr(msgUsage, u.Spent, u.Reserved, u.Limit)}
+	if u.Unknown {
+		cell.Text = p.tr(msgUsageUnknown, u.Limit)
+	}
+	if u.Unknown || u.Spent+u.Reserved >= uint64(u.Limit) {
+		cell.Tone = screen.Bad
+	}
+	if u.End != nil {
+		cell.Text = p.tr(msgUsageUntil, cell.Text, clock(*u.End))
+	}
+	return cell
 }
 
 func principals(all []admin.Principal) string {

@@ -24,6 +24,7 @@ type signRun struct {
 	algorithm string
 	document  protocol.Context
 	docSM3    string
+	approval  string // id of the one that this uses; empty: none
 	requestID string
 	deadline  time.Duration // zero: the daemon's own
 	out       signatureOutput
@@ -39,6 +40,7 @@ func (p *program) signCommand() *cobra.Command {
 	s.sources.addFlags(p, flags)
 	flags.StringArrayVar(&s.sources.messages, "message", nil, p.tr(flagMessage))
 	flags.StringVar(&s.algorithm, "algorithm", "", p.tr(flagAlgorithm))
+	flags.StringVar(&s.approval, "approval", "", p.tr(flagApproval))
 	flags.StringVar(&s.requestID, "request-id", "", p.tr(flagRequestID))
 	flags.DurationVar(&s.deadline, "deadline", 0, p.tr(flagDeadline))
 	flags.StringVarP(&s.out.path, "out", "o", "", p.tr(flagOut))
@@ -47,6 +49,7 @@ func (p *program) signCommand() *cobra.Command {
 	s.addContextFlags(p, flags)
 	offer(cmd, "algorithm", algorithmNames())
 	offer(cmd, "format", signatureFormats)
+	complete(cmd, "approval", p.approvalIDs)
 	return cmd
 }
 
@@ -119,6 +122,9 @@ func (s *signRun) plan(arguments []string) ([]*item, error) {
 func (s *signRun) checkContext(items int) error {
 	if s.deadline < 0 || s.deadline > 0 && s.deadline < time.Millisecond || s.deadline.Milliseconds() > math.MaxUint32 {
 		return usage(msgDeadlineFlag, s.deadline)
+	}
+	if s.approval != "" && protocol.CheckApprovalID("", s.approval) != nil {
+		return usage(msgBadApprovalID, s.approval)
 	}
 	if s.docSM3 == "" {
 		return nil

@@ -14,10 +14,8 @@ var unbuilt = []string{
 	"key history",
 	"seal make", "seal import", "seal show", "seal activate", "seal suspend", "seal resume", "seal cancel", "seal supersede",
 	"seal invalidate", "seal history",
-	"policy diff", "policy test",
-	"approval request", "approval list", "approval show", "approval grant", "approval deny", "approval revoke",
 	"stamp",
-	"log tail", "log proof", "log evidence", "log export", "log verify", "log replay", "log reanchor", "log rotate-key",
+	"log tail", "log proof", "log evidence", "log export", "log verify", "log reanchor", "log rotate-key",
 	"order import", "filing list", "filing export", "filing ack",
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -40,6 +41,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"replace": plain(3, 3, replace),
 	"sha256":  plain(2, 2, sha256Of),
 	"newer":   plain(1, 1, newer),
+	"zone":    plain(1, 1, zone),
 
 	"appoint":       plain(1, 9, appoint),
 	"ordain":        plain(0, 0, ordain),
@@ -198,6 +200,13 @@ func sha256Of(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
+// zone NAME sets a variable to a time zone whose day does not end during the
+// script.
+func zone(ts *testscript.TestScript, args []string) error {
+	ts.Setenv(args[0], stage.Zone(time.Now()))
+	return nil
+}
+
 // newer FILE makes a store one that a newer program wrote: the version of its
 // buckets, which bbolt keeps as it was put, is one more.
 func newer(ts *testscript.TestScript, args []string) error {
@@ -206,10 +215,10 @@ func newer(ts *testscript.TestScript, args []string) error {
 	if err != nil {
 		return err
 	}
-	now := binary.BigEndian.AppendUint64([]byte("schema"), 1)
-	next := binary.BigEndian.AppendUint64([]byte("schema"), 2)
+	now := binary.BigEndian.AppendUint64([]byte("schema"), 2)
+	next := binary.BigEndian.AppendUint64([]byte("schema"), 3)
 	if !bytes.Contains(data, now) {
-		return fmt.Errorf("%s has no schema 1", args[0])
+		return fmt.Errorf("%s has no schema 2", args[0])
 	}
 	return os.WriteFile(path, bytes.ReplaceAll(data, now, next), 0o600)
 }

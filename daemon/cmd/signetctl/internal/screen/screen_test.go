@@ -155,6 +155,35 @@ func TestTableCutsWholeColumnsLast(t *testing.T) {
 	}
 }
 
+func TestSentencesOfATableGoOnBelowAndAreNeverCut(t *testing.T) {
+	table := Table{Columns: []Column{{Heading: "rule", Whole: true}, {Heading: "what"}, {Heading: "why", Wrap: true}}}
+	why := strings.TrimSpace(strings.Repeat("因为 because ", 30))
+	table.Row(Cell{Text: "hours"}, Cell{Text: "short"}, Cell{Text: why})
+	table.Row(Cell{Text: "purposes"}, Cell{Text: "x"}, Cell{Text: "y"})
+	var b strings.Builder
+	if err := table.Write(&b, Paint{}); err != nil {
+		t.Fatal(err)
+	}
+	all := lines(t, b.String())
+	if first := all[1]; !strings.HasPrefix(first, "hours     short  因为") {
+		t.Errorf("the row begins with %q", first)
+	}
+	if last := all[len(all)-1]; last != "purposes  x      y" {
+		t.Errorf("the next row is %q", last)
+	}
+	below := strings.Repeat(" ", len("purposes  short  "))
+	shown := strings.TrimPrefix(all[1], "hours     short  ")
+	for _, line := range all[2 : len(all)-1] {
+		if !strings.HasPrefix(line, below) {
+			t.Errorf("%q does not stand below its heading", line)
+		}
+		shown += " " + strings.TrimSpace(line)
+	}
+	if strings.Join(strings.Fields(shown), "") != strings.Join(strings.Fields(why), "") {
+		t.Errorf("of %q is shown %q", why, shown)
+	}
+}
+
 func TestListWrapsAndNeverCuts(t *testing.T) {
 	var list List
 	value := strings.Repeat("0123456789", 30)

@@ -12,12 +12,14 @@ type Cell struct {
 	Tone Tone
 }
 
-// A Column has a heading, and may be one whose cells are cut last, or one of
-// paths, whose beginnings are cut.
+// A Column has a heading, and may be one whose cells are cut last, one of
+// paths, whose beginnings are cut, or one of sentences, which go on below
+// themselves and are never cut.
 type Column struct {
 	Heading string
 	Whole   bool
 	Path    bool
+	Wrap    bool
 }
 
 // A Table is rows under headings.
@@ -35,8 +37,13 @@ func (t *Table) Row(cells ...Cell) { t.rows = append(t.rows, cells) }
 // Empty tells whether there are no rows.
 func (t *Table) Empty() bool { return len(t.rows) == 0 }
 
-// Write writes the table, each line at most Columns wide: the widest columns
-// are cut first, and those marked Whole only if nothing else is left.
+// minWrap is as narrow as sentences become before other columns are cut, in
+// columns of the screen.
+const minWrap = 20
+
+// Write writes the table, each line at most Columns wide: sentences are
+// wrapped first, then the widest columns are cut, and those marked Whole only
+// if nothing else is left.
 func (t *Table) Write(w io.Writer, p Paint) error {
 	widths := t.fit()
 	var b strings.Builder
@@ -52,18 +59,36 @@ func (t *Table) Write(w io.Writer, p Paint) error {
 }
 
 func (t *Table) writeRow(b *strings.Builder, row []Cell, widths []int, p Paint) {
-	var line strings.Builder
+	texts := make([][]string, len(row))
+	height := 1
 	for i, cell := range row {
-		cut := Cut
-		if t.Columns[i].Path {
-			cut = CutPath
-		}
-		text := cut(Clean(cell.Text), widths[i])
-		line.WriteString(p.Text(cell.Tone, text))
-		line.WriteString(strings.Repeat(" ", widths[i]-Width(text)+gap))
+		texts[i] = t.Columns[i].lines(Clean(cell.Text), widths[i])
+		height = max(height, len(texts[i]))
 	}
-	b.WriteString(strings.TrimRight(line.String(), " "))
-	b.WriteByte('\n')
+	for n := range height {
+		var line strings.Builder
+		for i, cell := range row {
+			text := ""
+			if n < len(texts[i]) {
+				text = texts[i][n]
+			}
+			line.WriteString(p.Text(cell.Tone, text))
+			line.WriteString(strings.Repeat(" ", widths[i]-Width(text)+gap))
+		}
+		b.WriteString(strings.TrimRight(line.String(), " "))
+		b.WriteByte('\n')
+	}
+}
+
+// lines is a clean text as the column shows it.
+func (c Column) lines(text string, width int) []string {
+	switch {
+	case c.Wrap:
+		return Wrap(text, width)
+	case c.Path:
+		return []string{CutPath(text, width)}
+	}
+	return []string{Cut(text, width)}
 }
 
 // fit returns the width of each column: what its cells need, less what has
@@ -74,10 +99,17 @@ func (t *Table) fit() []int {
 	for _, w := range widths {
 		over += w
 	}
-	for _, whole := range []bool{false, true} {
+	for _, step := range []struct {
+		least int
+		gives func(Column) bool
+	}{
+		{minWrap, func(c Column) bool { return c.Wrap }},
+		{1, func(c Column) bool { return !c.Wrap && !c.Whole }},
+		{1, func(c Column) bool { return c.Whole }},
+	} {
 		for ; over > 0; over-- {
-			widest := t.widest(widths, whole)
-			if widest < 0 || widths[widest] <= 1 {
+			widest := t.widest(widths, step.gives)
+			if widest < 0 || widths[widest] <= step.least {
 				break
 			}
 			widths[widest]--
@@ -99,10 +131,10 @@ func (t *Table) natural() []int {
 	return widths
 }
 
-func (t *Table) widest(widths []int, whole bool) int {
+func (t *Table) widest(widths []int, gives func(Column) bool) int {
 	widest := -1
 	for i, c := range t.Columns {
-		if c.Whole == whole && (widest < 0 || widths[i] > widths[widest]) {
+		if gives(c) && (widest < 0 || widths[i] > widths[widest]) {
 			widest = i
 		}
 	}
