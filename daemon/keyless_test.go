@@ -97,6 +97,7 @@ func TestBackupOfADamagedRegisterFails(t *testing.T) {
 			r := startedRig(t)
 			r.entry("contract", "EC-P256")
 			r.stop()
+			r.edited = true
 			storetest.Edit(t, r.path("state", storeName), damage)
 			r.start()
 			r.waitMode(Serving)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,22 @@ func policySet(a *appliance, sub submission) (*procedure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: policy: %w", authority.ErrMalformed, err)
 	}
-	return &procedure{facts: register.Facts{Users: named.Users, Groups: named.Groups}}, nil
+	return &procedure{
+		facts: register.Facts{Users: named.Users, Groups: named.Groups},
+		check: func() error { return a.checkNarrowing(sub, p) },
+	}, nil
+}
+
+// checkNarrowing keeps one officer from ending what a restore left unknown: a
+// lifetime is counted on when a policy was set after it, which takes as many as
+// widening does.
+func (a *appliance) checkNarrowing(sub submission, p policy.Policy) error {
+	acct := a.book.find(sub.act.Target)
+	lifelong := slices.ContainsFunc(p.Quotas(), func(q policy.Quota) bool { return q.Period == policy.Lifetime })
+	if sub.act.Kind != authority.PolicyNarrow || acct == nil || !lifelong || acct.record.Proof.Event >= a.roster.wentOn {
+		return nil
+	}
+	return fmt.Errorf("%w: how much of a lifetime was used before the restore of event %d is not known: use policy.set", register.ErrTransition, a.roster.wentOn)
 }
 
 func (a *appliance) classOf(entry string) policy.Class {

@@ -72,6 +72,7 @@ func newBreakIn(t testing.TB) *breakIn {
 		}
 	}
 	b.stop()
+	b.edited = true // from now on
 	b.spare = b.path("spare")
 	mustDo(t, os.CopyFS(b.spare, os.DirFS(b.path("state"))))
 	return b

@@ -371,7 +371,11 @@ func TestQuotaWindowsAreFullAfterARestore(t *testing.T) {
 	v.one = nil
 	_, refused := v.uses(callerUID, 1)
 	expectQuota(t, "after the restore", refused, "quotas.lifetime", time.Time{})
-	v.must(authority.PolicySet, "p256", authority.SetPolicy{Text: quotaPolicy("quotas = { hour = 100, lifetime = 1000 } # again\n", callerUID)}, "sara", "sven")
+	again := authority.SetPolicy{Text: quotaPolicy("quotas = { hour = 100, lifetime = 1000 } # again\n", callerUID)}
+	if got := v.try(authority.PolicyNarrow, "p256", again, "sara"); got != protocol.IllegalTransition {
+		t.Errorf("one officer ends what is not known: %v, want illegal_transition", got)
+	}
+	v.must(authority.PolicySet, "p256", again, "sara", "sven")
 	_, refused = v.uses(callerUID, 1)
 	expectQuota(t, "with a new policy", refused, "quotas.hour", refused.GetAfter().AsTime())
 	v.clock.pass(time.Hour)

@@ -22,6 +22,7 @@ import (
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
 	"signet/daemon/internal/certificate"
+	"signet/daemon/internal/replay"
 	"signet/daemon/internal/store"
 	firmwareconfig "signet/firmware-config"
 	"signet/hsm"
@@ -68,6 +69,8 @@ type rig struct {
 
 	server *Server
 	stop   func()
+
+	edited bool // the store was edited as root does: its log need not replay
 }
 
 type journalBuffer struct {
@@ -277,10 +280,42 @@ func (r *rig) checkLog() {
 		}
 		return
 	}
-	if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
+	err = s.Check(context.Background())
+	if !r.edited {
+		r.checkReplay(s)
+	}
+	if err := errors.Join(err, s.Close()); err != nil {
 		r.Errorf("the log at the end: %v", err)
 	}
 }
+
+// checkReplay decides anew what the log says was decided.
+func (r *rig) checkReplay(s *store.Store) {
+	r.Helper()
+	again := replay.New(contents{s})
+	for from := uint64(0); from < s.Position().Size; {
+		lines, err := s.Events(from, 500)
+		if err != nil {
+			r.Errorf("replay: %v", err)
+			return
+		}
+		for _, line := range lines {
+			if err := again.Line(line); err != nil {
+				r.Errorf("replay: %v", err)
+				return
+			}
+		}
+		from += uint64(len(lines))
+	}
+	for _, d := range again.Differences() {
+		r.Errorf("replay: event %d, %s, entry %q: %s", d.Event, d.Class, d.Entry, d.Text)
+	}
+}
+
+// contents are those that a store has, by their SM3.
+type contents struct{ *store.Store }
+
+func (c contents) Content(hash string) ([]byte, error) { return c.Blob(hash) }
 
 func (r *rig) waitMode(want Mode) {
 	r.Helper()

@@ -31,8 +31,8 @@ var ErrNotCanonical = errors.New("not canonical JSON (RFC 8785)")
 
 // Marshal returns the canonical form of v: a struct, map with string keys,
 // slice, string, integer, boolean, encoding.TextMarshaler, or a pointer to
-// one. Struct fields take their name, "omitempty" and "-" from the json tag.
-// It refuses nil, floats and what the package comment leaves out.
+// one. Struct fields take their name, "omitempty", "omitzero" and "-" from the
+// json tag. It refuses nil, floats and what the package comment leaves out.
 func Marshal(v any) ([]byte, error) { return Append(nil, v) }
 
 // Append appends the canonical form of v to dst.
@@ -223,7 +223,7 @@ func appendStruct(dst []byte, v reflect.Value) ([]byte, error) {
 	first := true
 	for _, f := range fields {
 		member := v.Field(f.index)
-		if f.omitEmpty && isEmpty(member) {
+		if f.omitEmpty && isEmpty(member) || f.omitZero && isZero(member) {
 			continue
 		}
 		if !first {
@@ -250,11 +250,20 @@ func isEmpty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
+// isZero is encoding/json's rule for omitzero.
+func isZero(v reflect.Value) bool {
+	if own, ok := v.Interface().(interface{ IsZero() bool }); ok {
+		return own.IsZero()
+	}
+	return v.IsZero()
+}
+
 type field struct {
 	name      string
 	prefix    []byte // "name":
 	index     int
 	omitEmpty bool
+	omitZero  bool
 }
 
 // plans caches the sorted fields of each struct type.
@@ -278,7 +287,7 @@ func planOf(t reflect.Type) ([]field, error) {
 			return nil, err
 		}
 		prefix := append([]byte(`"`+name+`"`), ':')
-		fields = append(fields, field{name, prefix, i, options == "omitempty"})
+		fields = append(fields, field{name, prefix, i, options == "omitempty", options == "omitzero"})
 	}
 	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
 	plans.Store(t, fields)

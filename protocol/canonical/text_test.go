@@ -3,6 +3,7 @@ package canonical
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 // level is written by its name; level 0 has none.
@@ -29,6 +30,28 @@ func TestMarshalWritesTextOfTypesThatHaveOne(t *testing.T) {
 	}
 	if got, err := Marshal(level(0)); err == nil {
 		t.Errorf("Marshal of a value without text = %s", got)
+	}
+}
+
+// TestOmitZeroAsksTheValue: a time of year 1 is no time.
+func TestOmitZeroAsksTheValue(t *testing.T) {
+	type span struct {
+		From  time.Time `json:"from,omitzero"`
+		Until time.Time `json:"until"`
+		Count int       `json:"count,omitzero"`
+	}
+	for want, v := range map[string]span{
+		`{"until":"0001-01-01T00:00:00Z"}`:                                         {},
+		`{"count":1,"from":"2026-11-22T10:51:00Z","until":"0001-01-01T00:00:00Z"}`: {From: time.Date(2026, 11, 22, 10, 51, 0, 0, time.UTC), Count: 1},
+	} {
+		got, err := Marshal(v)
+		if err != nil || string(got) != want {
+			t.Errorf("Marshal = %s, %v, want %s", got, err, want)
+		}
+		var again span
+		if err := Unmarshal(got, &again); err != nil || again != v {
+			t.Errorf("Unmarshal = %+v, %v, want %+v", again, err, v)
+		}
 	}
 }
 

@@ -652,7 +652,7 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.QuotaSpent:            {text{"the quota is spent", "用印次数限额已用完"}, hintRules},
 	protocol.RateExceeded:          {text{"too many uses in this span", "该时段内用印过于频繁"}, hintRules},
 	protocol.ApprovalNeeded:        {text{"an approval is needed first", "须先取得用印授权"}, hintApprovalRequest},
-	protocol.ApprovalDenied:        {text{"the approval was denied", "用印授权被拒绝"}, hintRules},
+	protocol.ApprovalDenied:        {text{"the approval was denied, or is none that may be asked for", "用印授权被拒绝，或者不允许申请"}, hintRules},
 	protocol.CertInvalid:           {text{"the signing certificate is not valid", "签名证书无效"}, hintEntry},
 	protocol.SealOutlivesCert:      {text{"the seal would outlive its certificate", "印章有效期超过证书有效期"}, hintEntry},
 	protocol.KeyMismatch:           {text{"the token's key is not the one of the register", "令牌中的密钥与台账不符"}, hintEntry},

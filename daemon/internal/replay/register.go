@@ -181,8 +181,11 @@ func (r *Replay) importList(e *audit.Event, a register.Applied) error {
 func (r *Replay) applyTo(id string, e *audit.Event, a register.Applied) error {
 	of := r.entries[id]
 	var before register.Entry
-	if of != nil {
+	switch {
+	case of != nil:
 		before, a.Policy = of.record, of.policy
+	case a.Act.Kind != authority.KeyCreate && a.Act.Kind != authority.KeyAdopt:
+		return fmt.Errorf("there is no entry %q", id)
 	}
 	step, err := register.Apply(before, a)
 	if err != nil || !step.Moved {

@@ -281,6 +281,7 @@ var tamperings = []tampering{
 		r.entry("contract", plain)
 		return r.act(authority.EntrySuspend, "contract", authority.Suspend{Basis: "lost"}, register.Facts{})
 	}, func(r *recorder, e *audit.Event) { *e = *r.events[4]; e.Seq = 5 }, replay.Register, "only a pending entry is activated", false},
+	{"an act on an entry that is not", func(r *recorder) *audit.Event { r.entry("contract", plain); return r.events[3] }, func(r *recorder, e *audit.Event) { r.events[2].Kind = audit.KindRead }, replay.Register, "there is no entry \"contract\"", true},
 	{"an act of other content", oneUse, func(r *recorder, e *audit.Event) {
 		*e = *r.events[4]
 		e.Seq, e.Op = 5, string(authority.EntryCancel)

@@ -85,6 +85,32 @@ func TestContentIsFoundByItsHash(t *testing.T) {
 	}
 }
 
+// What lies under a name need not be what the name says: the file is not proof.
+func TestContentUnderAnotherNameIsRefused(t *testing.T) {
+	r := newRig(t, Options{})
+	said, lies := contentOfAsking(t, asking(1, 1)), contentOfAsking(t, asking(9, 2))
+	c := asks(t, asking(1, 1))
+	r.record(c)
+	grant := decides(t, authority.ApprovalGrant, c.Asked, "custodian:carl")
+	key := blobKey(grant.Change.Blobs[0])
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, r.path, func(tx *bolt.Tx) error {
+		return errors.Join(tx.Bucket(bucketBlob).Put(blobKey(said), lies), tx.Bucket(bucketBlob).Put(key, []byte("{}")))
+	})
+	r.open()
+	grant.Change.Blobs = nil
+	if err := r.Record(grant); !errors.Is(err, authority.ErrMalformed) {
+		t.Errorf("a grant of other content: %v, want ErrMalformed", err)
+	}
+	again := asks(t, asking(9, 2))
+	again.Asked, again.Events[0].Value = nil, authority.ContentHash(said)
+	if err := r.Record(again); err == nil {
+		t.Error("a request of other content was recorded")
+	}
+}
+
 // Each event of a group sees what those before it made.
 func TestApprovalWithinOneTransaction(t *testing.T) {
 	r := newRig(t, Options{})
@@ -317,14 +343,18 @@ func TestDamagedApprovalIsRefused(t *testing.T) {
 	more := one
 	more.Count = 4
 	for name, change := range map[string]func(*bolt.Bucket) error{
-		"record cut off":       func(b *bolt.Bucket) error { return b.Put(one.Key(), record(one)[1:]) },
-		"record is empty":      func(b *bolt.Bucket) error { return b.Put(one.Key(), nil) },
-		"record of more uses":  func(b *bolt.Bucket) error { return b.Put(one.Key(), record(more)) },
-		"record of another":    func(b *bolt.Bucket) error { return b.Put(one.Key(), record(two)) },
-		"id of another":        func(b *bolt.Bucket) error { return b.Put(id, two.Key()) },
-		"id leads to nothing":  func(b *bolt.Bucket) error { return b.Put(id, []byte("x")) },
-		"id leads to an id":    func(b *bolt.Bucket) error { return b.Put(id, id) },
-		"record is gone":       func(b *bolt.Bucket) error { return b.Delete(one.Key()) },
+		"record cut off":      func(b *bolt.Bucket) error { return b.Put(one.Key(), record(one)[1:]) },
+		"record is empty":     func(b *bolt.Bucket) error { return b.Put(one.Key(), nil) },
+		"record of more uses": func(b *bolt.Bucket) error { return b.Put(one.Key(), record(more)) },
+		"record of another":   func(b *bolt.Bucket) error { return b.Put(one.Key(), record(two)) },
+		"id of another":       func(b *bolt.Bucket) error { return b.Put(id, two.Key()) },
+		"id leads to nothing": func(b *bolt.Bucket) error { return b.Put(id, []byte("x")) },
+		"id leads to an id":   func(b *bolt.Bucket) error { return b.Put(id, id) },
+		"record is gone":      func(b *bolt.Bucket) error { return b.Delete(one.Key()) },
+		"record of a later end": func(b *bolt.Bucket) error {
+			later := append(be64(1<<40), one.Key()[8:]...)
+			return errors.Join(b.Delete(one.Key()), b.Put(later, record(one)), b.Put(id, later))
+		},
 		"id leads to no bytes": func(b *bolt.Bucket) error { return b.Put(id, nil) },
 	} {
 		r := &rig{TB: t, path: base.path, clock: base.clock, options: base.options}
