@@ -154,7 +154,7 @@ func TestFiveFaultsAreFiveLines(t *testing.T) {
 	_, err = Parse(text)
 	want := `line 1: appliance: "Seal A" is no name: want a DNS name in lower case, such as "seal-a.example.gov.cn"
 line 3: limits.conections: unknown key: did you mean "connections"?
-line 4: limits.deadline: is an integer: want a string such as "5s"
+line 4: limits.deadline: is an integer: want a string such as "10s"
 line 7: module.a.path: relative path "x": want an absolute path
 line 10: module.a.token.seals: want either pin_credential or pin_file: the daemon has to find the PIN in one place`
 	var faults stricttoml.Faults

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/protocol/stricttoml"
 )
 
 // Approvals is what a policy asks for before a use: that custodians approved
@@ -17,13 +19,14 @@ type Approvals struct {
 }
 
 // String says it in a few words: "granted by 1 of carl, cora; for document,
-// count; at most 3 uses within 24h0m0s".
+// count; at most 3 uses within 24h".
 func (p Approvals) String() string {
 	of := "its custodians"
 	if len(p.Custodians) > 0 {
 		of = wordList(p.Custodians)
 	}
-	return fmt.Sprintf("granted by %d of %s; for %s; at most %d uses within %v", p.Persons, of, listed(p.Forms), p.Most, p.Longest)
+	return fmt.Sprintf("granted by %d of %s; for %s; at most %s within %s",
+		p.Persons, of, listed(p.Forms), counted(p.Most, "use"), stricttoml.FormatDuration(p.Longest))
 }
 
 // A Form says what an approval is bound to. The zero value is nothing. The

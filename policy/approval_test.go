@@ -73,8 +73,8 @@ func TestApprovalsKeepTheirNames(t *testing.T) {
 
 func TestApprovalsAreSaidInAFewWords(t *testing.T) {
 	for want, a := range map[string]Approvals{
-		"granted by 1 of its custodians; for count; at most 1 uses within 1h0m0s":                {Persons: 1, Forms: []Form{ByCount}, Most: 1, Longest: time.Hour},
-		"granted by 2 of carl, cora; for nothing: the list is empty; at most 3 uses within 1m0s": {Persons: 2, Custodians: []string{"carl", "cora"}, Most: 3, Longest: time.Minute},
+		"granted by 1 of its custodians; for count; at most 1 use within 1h":                   {Persons: 1, Forms: []Form{ByCount}, Most: 1, Longest: time.Hour},
+		"granted by 2 of carl, cora; for nothing: the list is empty; at most 3 uses within 1m": {Persons: 2, Custodians: []string{"carl", "cora"}, Most: 3, Longest: time.Minute},
 	} {
 		if got := a.String(); got != want {
 			t.Errorf("%q, want %q", got, want)

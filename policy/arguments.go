@@ -136,6 +136,9 @@ func NewReplayer(p Policy, then Resolved) *Replayer {
 // Policy returns the policy.
 func (r *Replayer) Policy() Policy { return r.bound.Policy() }
 
+// Ask judges a request for approval as Ask does, with nobody stale.
+func (r *Replayer) Ask(a Asking) Decision { return Ask(r.bound, a) }
+
 // Decide is Arguments.Replay. It returns the usage that it read too.
 func (r *Replayer) Decide(a Arguments) (Decision, Usage, error) {
 	if err := a.checkEngine(*r.bound.policy); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"signet/protocol/stricttoml"
 )
 
 // An Asking is what a caller wants custodians to approve, as far as the policy
@@ -38,9 +40,9 @@ func Ask(p Bound, a Asking) Decision {
 	case a.Form == ByDigests && a.Class != ClassKey:
 		return denied("approvals.forms", "an approval of the document: digests are approved for an entry of class key")
 	case a.Count < 1, a.Count > asked.Most:
-		return denied("approvals.most", fmt.Sprintf("an approval for 1 to %d uses", asked.Most))
+		return denied("approvals.most", "an approval for "+upTo(asked.Most, "use"))
 	case a.Life <= 0, a.Life > asked.Longest:
-		return denied("approvals.longest", fmt.Sprintf("an approval that ends within %v of its start", asked.Longest))
+		return denied("approvals.longest", fmt.Sprintf("an approval that ends within %s of its start", stricttoml.FormatDuration(asked.Longest)))
 	}
 	return purpose(newQuestion(p, Usage{}, Request{Purpose: a.Purpose}, Instant{}))
 }

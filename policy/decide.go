@@ -1,9 +1,10 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"time"
+
+	"signet/protocol/stricttoml"
 )
 
 // EngineVersion numbers the rules of Decide. It grows with every change that
@@ -25,8 +26,9 @@ type Decision struct {
 	// the entry ("entry.status"). "" where all rules allow.
 	Rule string
 
-	// After is when to ask again; zero where time mends nothing, or nobody
-	// can say when.
+	// After is when the same request may pass, by what is known now; zero
+	// where time mends nothing, or nobody can say when. It and Need are not
+	// recorded: of the entry's and the policy's future they say what is likely.
 	After time.Time
 
 	// Need says in a few words what would be right. It tells a stranger
@@ -167,7 +169,7 @@ func entryValidity(q question) Decision {
 	case v.From.IsZero(), v.Until.IsZero(), q.at.Time.After(v.Until):
 		return Decision{Reason: OutsideValidity, Rule: "entry.validity", Need: "an entry that is still valid"}
 	case q.at.Time.Before(v.From):
-		return Decision{Reason: OutsideValidity, Rule: "entry.validity", After: v.From.UTC(), Need: "a time from " + date(v.From) + " on"}
+		return Decision{Reason: OutsideValidity, Rule: "entry.validity", After: v.From.UTC(), Need: q.from(v.From)}
 	}
 	return allow
 }
@@ -186,7 +188,7 @@ func entryCertificate(q question) Decision {
 	case q.policy.crlMaxAge == 0:
 		return allow
 	case c.ListMade.IsZero(), q.at.Time.After(c.ListMade.Add(q.policy.crlMaxAge)):
-		return Decision{Reason: CertInvalid, Rule: "crl_max_age", Need: "a list of revoked certificates of this CA that is not older than " + q.policy.crlMaxAge.String()}
+		return Decision{Reason: CertInvalid, Rule: "crl_max_age", Need: "a list of revoked certificates of this CA that is not older than " + stricttoml.FormatDuration(q.policy.crlMaxAge)}
 	}
 	return allow
 }
@@ -195,9 +197,9 @@ func entryCertificate(q question) Decision {
 func window(q question) Decision {
 	switch from, until := q.policy.notBefore, q.policy.notAfter; {
 	case !until.IsZero() && q.at.Time.After(until):
-		return Decision{Reason: OutsideValidity, Rule: "not_after", Need: "a policy that has not ended: this one did on " + date(until)}
+		return Decision{Reason: OutsideValidity, Rule: "not_after", Need: "a policy that has not ended: this one did on " + q.date(until)}
 	case !from.IsZero() && q.at.Time.Before(from):
-		return Decision{Reason: OutsideValidity, Rule: "not_before", After: from, Need: "a time from " + date(from) + " on"}
+		return Decision{Reason: OutsideValidity, Rule: "not_before", After: from, Need: q.from(from)}
 	}
 	return allow
 }
@@ -210,12 +212,13 @@ func openHours(q question) Decision {
 	if by == "" {
 		return allow
 	}
-	d := Decision{Reason: OutsideHours, Rule: by, Need: "a time when the policy allows uses"}
-	if q.policy.zone != nil {
-		if d.After = s.next(q.policy.zone, q.at.Time); !d.After.IsZero() {
-			d.Need = "a time from " + d.After.In(q.policy.zone).Format(time.RFC3339) + " on"
-		}
+	d := Decision{Reason: OutsideHours, Rule: by}
+	var never string
+	if d.After, never = q.reopening(q.at.Time); never != "" {
+		d.Need = "a time when the policy allows uses; " + never
+		return d
 	}
+	d.Need = q.from(d.After)
 	return d
 }
 
@@ -278,7 +281,7 @@ func batch(q question) Decision {
 	if n := q.request.BatchSize; n >= 1 && n <= q.policy.batch {
 		return allow
 	}
-	return Decision{Reason: BatchTooLarge, Rule: "batch", Need: fmt.Sprintf("1 to %d items", q.policy.batch)}
+	return Decision{Reason: BatchTooLarge, Rule: "batch", Need: upTo(q.policy.batch, "item")}
 }
 
 // required asks of what is signed: art. 22 wants each use to say whose it is.
@@ -292,105 +295,3 @@ func required(q question) Decision {
 	}
 	return Decision{Reason: ContextRequired, Rule: "require", Need: "in the context also " + listed(missing)}
 }
-
-// quotas holds every quota of the policy to its count. A quota that nobody
-// counted is used up, and so is one whose count is of another time. Of several
-// that are used up the longest period gives the answer: windows nest, so it is
-// the last to be filled again. The ends of windows are not looked at for that,
-// since they are not recorded.
-func quotas(q question) Decision {
-	if !q.request.Operation.signs() {
-		return allow
-	}
-	answer, by := allow, Quota{}
-	for _, quota := range q.policy.quotas {
-		if d := q.judgeQuota(quota); !d.Allowed() && (answer.Allowed() || quota.Period > by.Period) {
-			answer, by = d, quota
-		}
-	}
-	return answer
-}
-
-func (q question) judgeQuota(quota Quota) Decision {
-	refused := Decision{Reason: QuotaSpent, Rule: quota.Key(), Need: "a count of the uses so far"}
-	if quota.Period == Minute {
-		refused.Reason = RateExceeded
-	}
-	i := slices.IndexFunc(q.usage.Counts, func(c Count) bool { return c.Quota == quota })
-	if i < 0 {
-		return refused
-	}
-	c := q.usage.Counts[i]
-	switch {
-	case quota.Period == Lifetime:
-	case c.Start.IsZero(), q.at.Time.Before(c.Start), !c.End.IsZero() && !q.at.Time.Before(c.End):
-		return refused
-	}
-	if !c.full() {
-		return allow
-	}
-	if refused.Need = q.needOf(c); c.Limit > 0 { // or no window will have a use
-		refused.After = c.End
-	}
-	return refused
-}
-
-// needOf says when a window is over. How many uses others made is not for
-// every caller.
-func (q question) needOf(c Count) string {
-	switch {
-	case c.Limit == 0 && c.Period != Lifetime:
-		return fmt.Sprintf("a policy that allows uses: this one allows none a %v", c.Period)
-	case c.Unknown && c.Period == Lifetime:
-		return "a policy set after the restore: what was used before it is not known"
-	case c.Period == Lifetime:
-		return fmt.Sprintf("a policy that allows more than %d uses of the entry's whole life", c.Limit)
-	case c.End.IsZero() || q.policy.zone == nil:
-		return fmt.Sprintf("at most %d uses a %v", c.Limit, c.Period)
-	case c.Unknown:
-		return "a time from " + c.End.In(q.policy.zone).Format(time.RFC3339) + " on: what was used before the restore is not known"
-	}
-	return fmt.Sprintf("at most %d uses a %v: the next begins on %s", c.Limit, c.Period, c.End.In(q.policy.zone).Format(time.RFC3339))
-}
-
-// approval asks for one that enough custodians granted, that fits what is to
-// be signed, and that has a use left.
-func approval(q question) Decision {
-	asked := q.policy.approvals
-	if asked == nil || !q.request.Operation.signs() {
-		return allow
-	}
-	needed := func(need string) Decision {
-		return Decision{Reason: ApprovalNeeded, Rule: "approvals", Need: need}
-	}
-	a := q.usage.Approval
-	switch {
-	case a == nil, a.State == NoApproval:
-		return needed("an approval of this use: ask for one, and name it in the request")
-	case a.State == Denied, a.State == Revoked:
-		return Decision{Reason: ApprovalDenied, Rule: "approvals", Need: "another approval: this one was " + a.State.String()}
-	case a.Unknown:
-		return needed("an approval that was asked for after the restore: how often this one was used before it is not known")
-	case !a.Fits:
-		return needed("an approval that was asked for by this account for this entry, purpose and document")
-	case a.State != Granted, asked.Persons < 1, asked.grantors(*a) < asked.Persons:
-		return needed(fmt.Sprintf("the approval to be granted by %d of its custodians", max(asked.Persons, 1)))
-	case !slices.Contains(asked.Forms, a.Form):
-		return needed("an approval bound by one of " + listed(asked.Forms))
-	case a.Form == ByDigests && q.request.Entry.Class != ClassKey:
-		return needed("an approval of the document: digests are approved for an entry of class key")
-	case a.Until.IsZero(), q.at.Time.After(a.Until):
-		return needed("an approval that has not ended: ask for another")
-	case q.at.Time.Before(a.From):
-		d := needed("a time from " + date(a.From) + " on")
-		d.After = a.From.UTC()
-		return d
-	case a.Until.Sub(a.From) > asked.Longest, a.Count > asked.Most:
-		return needed(fmt.Sprintf("an approval for at most %d uses within %v", asked.Most, asked.Longest))
-	case a.left() < 1:
-		return needed("an approval that has a use left: ask for another")
-	}
-	return allow
-}
-
-func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -498,50 +498,120 @@ var officeRefusals = []struct {
 	{"all fields are missing", func(u *use) { u.request.Carries = 0 }, ContextRequired, "require", time.Time{}, "user_id, doc_no"},
 	{"too many items", func(u *use) { u.request.BatchSize = 17 }, BatchTooLarge, "batch", time.Time{}, ""},
 	{"the minute is full", func(u *use) { u.count(OfEntry, Minute).Spent = 5 }, RateExceeded, "quotas.minute", tenOClock.Add(time.Minute), "at most 5 uses a minute"},
-	{"the day is full", func(u *use) { u.count(OfEntry, Day).Spent = 50 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), "2027-05-12T00:00:00+08:00"},
-	{"the day is full with what is being signed", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved = 49, 1 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), ""},
-	{"the day is more than full", func(u *use) { u.count(OfEntry, Day).Reserved = 51 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), ""},
-	{"two numbers whose sum has no room", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved = 2, math.MaxUint64-1 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), ""},
-	{"the life is over", func(u *use) { u.count(OfEntry, Lifetime).Spent = 1000 }, QuotaSpent, "quotas.lifetime", time.Time{}, "1000"},
+	{"the day is full", func(u *use) { u.count(OfEntry, Day).Spent = 50 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 8, 30), "at most 50 uses a day; ask again from 2027-05-12T08:30:00+08:00 on"},
+	{"the day is full with what is being signed", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved = 49, 1 }, QuotaSpent, "quotas.day", tenOClock.Add(5 * time.Second), "at most 50 uses a day, and what is left is being signed"},
+	{"the day is more than full", func(u *use) { u.count(OfEntry, Day).Reserved = 51 }, QuotaSpent, "quotas.day", tenOClock.Add(5 * time.Second), "at most 50 uses a day, and what is left is being signed"},
+	{"two numbers whose sum has no room", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved = 2, math.MaxUint64-1 }, QuotaSpent, "quotas.day", tenOClock.Add(5 * time.Second), "at most 50 uses a day, and what is left is being signed"},
+	{"the life is over", func(u *use) { u.count(OfEntry, Lifetime).Spent = 1000 }, QuotaSpent, "quotas.lifetime", time.Time{}, "1000 uses in the entry's whole life"},
 	{"the caller's hour is full", func(u *use) { u.count(OfCaller, Hour).Spent = 10 }, QuotaSpent, "quotas.per_caller.hour", tenOClock.Add(time.Hour), ""},
 	{"minute and caller's hour are full", func(u *use) { u.count(OfEntry, Minute).Spent, u.count(OfCaller, Hour).Spent = 5, 10 }, QuotaSpent, "quotas.per_caller.hour", tenOClock.Add(time.Hour), ""},
-	{"both days are full", func(u *use) { u.count(OfCaller, Day).Spent, u.count(OfEntry, Day).Spent = 20, 50 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), ""},
+	{"both days are full", func(u *use) { u.count(OfCaller, Day).Spent, u.count(OfEntry, Day).Spent = 20, 50 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 8, 30), ""},
 	{"all are full", func(u *use) {
 		for i := range u.usage.Counts {
 			u.usage.Counts[i].Spent = 1000
 		}
 	}, QuotaSpent, "quotas.lifetime", time.Time{}, ""},
-	{"a quota of nothing", func(u *use) { u.policy.quotas = []Quota{{OfEntry, Day, 0}}; u.moveTo(tenOClock) }, QuotaSpent, "quotas.day", time.Time{}, "allows none"},
+	{"a quota of nothing", func(u *use) { u.policy.quotas = []Quota{{OfEntry, Day, 0}}; u.moveTo(tenOClock) }, QuotaSpent, "quotas.day", time.Time{}, "allows none a day"},
 	{"nobody counted", func(u *use) { u.usage.Counts = nil }, QuotaSpent, "quotas.lifetime", time.Time{}, "a count"},
 	{"the count of another limit", func(u *use) { u.count(OfEntry, Day).Limit = 51 }, QuotaSpent, "quotas.day", time.Time{}, "a count"},
 	{"the count of yesterday", func(u *use) { c := u.count(OfEntry, Day); c.Start, c.End = c.Start.AddDate(0, 0, -1), c.Start }, QuotaSpent, "quotas.day", time.Time{}, "a count"},
 	{"the count of tomorrow", func(u *use) { u.count(OfEntry, Day).Start = tenOClock.Add(time.Minute) }, QuotaSpent, "quotas.day", time.Time{}, "a count"},
 	{"the count of no day", func(u *use) { u.count(OfEntry, Day).Start = time.Time{} }, QuotaSpent, "quotas.day", time.Time{}, "a count"},
-	{"the day of a restore", func(u *use) { u.count(OfEntry, Day).Unknown = true }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 0, 0), "restore"},
+	{"a life that is full with what is being signed", func(u *use) { c := u.count(OfEntry, Lifetime); c.Spent, c.Reserved = 999, 1 }, QuotaSpent, "quotas.lifetime", tenOClock.Add(5 * time.Second), "being signed"},
+	{"what is being signed, of a batch that has room without it", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved, u.request.BatchSize = 45, 5, 5 }, QuotaSpent, "quotas.day", tenOClock.Add(5 * time.Second), "being signed"},
+	{"what is being signed, of a batch that has none all the same", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved, u.request.BatchSize = 46, 4, 5 }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 8, 30), "at most 50 uses a day; ask again"},
+	{"within a second", func(u *use) {
+		u.moveTo(tenOClock.Add(400 * time.Millisecond))
+		u.count(OfEntry, Minute).Reserved = 5
+	}, RateExceeded, "quotas.minute", tenOClock.Add(5 * time.Second), "from 2027-05-11T10:00:05+08:00 on"},
+	{"what is being signed as the office shuts", func(u *use) {
+		u.moveTo(onClock(2027, 5, 11, 12, 0).Add(-3 * time.Second))
+		u.count(OfEntry, Day).Reserved = 50
+	}, QuotaSpent, "quotas.day", onClock(2027, 5, 11, 14, 0), ""},
+	{"more items than a window has", func(u *use) {
+		u.count(OfEntry, Minute).Spent, u.request.BatchSize = 1, 6
+		u.count(OfEntry, Minute).Reserved = 4
+	}, RateExceeded, "quotas.minute", time.Time{}, "at most 5 items in one request: the policy allows 5 uses a minute"},
+	{"more items than another window has", func(u *use) { u.count(OfEntry, Day).Spent, u.request.BatchSize = 50, 6 }, QuotaSpent, "quotas.day", time.Time{}, "at most 5 items in one request: the policy allows 5 uses a minute"},
+	{"as many items as a window has", func(u *use) { u.count(OfEntry, Minute).Spent, u.request.BatchSize = 5, 5 }, RateExceeded, "quotas.minute", tenOClock.Add(time.Minute), "at most 5 uses a minute"},
+	{"more items than a life has", func(u *use) {
+		u.policy.quotas = []Quota{{OfEntry, Lifetime, 1}}
+		u.moveTo(tenOClock)
+		u.count(OfEntry, Lifetime).Reserved, u.request.BatchSize = 1, 2
+	}, QuotaSpent, "quotas.lifetime", time.Time{}, "at most 1 item in one request: the policy allows 1 use in the entry's whole life"},
+	{"the last day of the policy", func(u *use) {
+		u.moveTo(onClock(2027, 12, 30, 10, 0))
+		u.count(OfEntry, Day).Spent = 50
+	}, QuotaSpent, "quotas.day", time.Time{}, "at most 50 uses a day; the policy ends on 2027-12-31T08:00:00+08:00, before there is another"},
+	{"the last minute of the entry", func(u *use) {
+		u.request.Entry.Validity.Until = tenOClock.Add(59 * time.Second)
+		u.count(OfEntry, Minute).Spent = 5
+	}, RateExceeded, "quotas.minute", time.Time{}, "the entry ends on 2027-05-11T10:00:59+08:00, before there is another"},
+	{"the first instant of the next minute is the entry's last", func(u *use) {
+		u.request.Entry.Validity.Until = tenOClock.Add(time.Minute)
+		u.count(OfEntry, Minute).Spent = 5
+	}, RateExceeded, "quotas.minute", tenOClock.Add(time.Minute), ""},
+	{"a key without an end", func(u *use) {
+		u.request.Operation, u.request.Entry.Class, u.request.Entry.Validity = Digest, ClassKey, Validity{Unbounded: true, Until: tenOClock}
+		u.count(OfEntry, Minute).Spent = 5
+	}, RateExceeded, "quotas.minute", tenOClock.Add(time.Minute), ""},
+	{"an hour, in words", func(u *use) { u.count(OfCaller, Hour).Spent = 10 }, QuotaSpent, "quotas.per_caller.hour", tenOClock.Add(time.Hour), "at most 10 uses an hour; ask again from 2027-05-11T11:00:00+08:00 on"},
+	{"one use, in words", func(u *use) {
+		u.policy.quotas = []Quota{{OfEntry, Hour, 1}}
+		u.moveTo(tenOClock)
+		u.count(OfEntry, Hour).Spent = 1
+	}, QuotaSpent, "quotas.hour", tenOClock.Add(time.Hour), "at most 1 use an hour; ask"},
+	{"no hours before the policy ends", func(u *use) { u.moveTo(onClock(2027, 12, 30, 17, 30)) }, OutsideHours, "hours", time.Time{}, "a time when the policy allows uses; the policy ends on 2027-12-31T08:00:00+08:00, before there is another"},
+	{"the policy ends as the office opens", func(u *use) {
+		u.policy.notAfter = onClock(2027, 5, 12, 8, 30)
+		u.moveTo(onClock(2027, 5, 11, 17, 30))
+	}, OutsideHours, "hours", onClock(2027, 5, 12, 8, 30), ""},
+	{"no hours before the entry ends", func(u *use) {
+		u.request.Entry.Validity.Until = onClock(2027, 5, 11, 13, 59)
+		u.moveTo(onClock(2027, 5, 11, 12, 0))
+	}, OutsideHours, "hours", time.Time{}, "the entry ends on 2027-05-11T13:59:00+08:00"},
+	{"no hours for years", func(u *use) { u.policy.schedule.weekdays = [7]bool{}; u.moveTo(tenOClock) }, OutsideHours, "weekdays", time.Time{}, "none is open for two years"},
+	{"the day of a restore", func(u *use) { u.count(OfEntry, Day).Unknown = true }, QuotaSpent, "quotas.day", onClock(2027, 5, 12, 8, 30), "restore"},
 	{"the life before a restore", func(u *use) { u.count(OfEntry, Lifetime).Unknown = true }, QuotaSpent, "quotas.lifetime", time.Time{}, "restore"},
 	{"no approval", func(u *use) { u.usage.Approval = nil }, ApprovalNeeded, "approvals", time.Time{}, "ask for one"},
 	{"an approval that there is not", func(u *use) { u.usage.Approval = new(Approval) }, ApprovalNeeded, "approvals", time.Time{}, "ask for one"},
 	{"denied", func(u *use) { u.usage.Approval.State = Denied }, ApprovalDenied, "approvals", time.Time{}, "denied"},
 	{"revoked", func(u *use) { u.usage.Approval.State = Revoked }, ApprovalDenied, "approvals", time.Time{}, "revoked"},
-	{"of another document", func(u *use) { u.usage.Approval.Fits = false }, ApprovalNeeded, "approvals", time.Time{}, "document"},
+	{"of another document", func(u *use) { u.usage.Approval.Fits = false }, ApprovalDenied, "approvals", time.Time{}, "document"},
 	{"pending", func(u *use) { u.usage.Approval.State = Pending }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
 	{"of a state that there is not", func(u *use) { u.usage.Approval.State = 77 }, ApprovalNeeded, "approvals", time.Time{}, ""},
 	{"granted by one", func(u *use) { u.usage.Approval.By = []string{"carl"} }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
 	{"granted twice by one", func(u *use) { u.usage.Approval.By = []string{"carl", "carl"} }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
 	{"granted by another custodian", func(u *use) { u.usage.Approval.By = []string{"carl", "dora"} }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
 	{"persons not said", func(u *use) { u.policy.approvals.Persons = 0 }, ApprovalNeeded, "approvals", time.Time{}, "granted by 1"},
-	{"of another form", func(u *use) { u.usage.Approval.Form = ByReferences }, ApprovalNeeded, "approvals", time.Time{}, "document, digests, count"},
-	{"of no form", func(u *use) { u.usage.Approval.Form = 0 }, ApprovalNeeded, "approvals", time.Time{}, ""},
-	{"digests for a seal", func(u *use) { u.usage.Approval.Form = ByDigests }, ApprovalNeeded, "approvals", time.Time{}, "class key"},
-	{"ended", func(u *use) { u.usage.Approval.Until = tenOClock.Add(-1) }, ApprovalNeeded, "approvals", time.Time{}, "ended"},
-	{"without an end", func(u *use) { u.usage.Approval.Until = time.Time{} }, ApprovalNeeded, "approvals", time.Time{}, ""},
+	{"of another form", func(u *use) { u.usage.Approval.Form = ByReferences }, ApprovalDenied, "approvals", time.Time{}, "document, digests, count"},
+	{"of no form", func(u *use) { u.usage.Approval.Form = 0 }, ApprovalDenied, "approvals", time.Time{}, ""},
+	{"digests for a seal", func(u *use) { u.usage.Approval.Form = ByDigests }, ApprovalDenied, "approvals", time.Time{}, "class key"},
+	{"ended", func(u *use) { u.usage.Approval.Until = tenOClock.Add(-1) }, ApprovalDenied, "approvals", time.Time{}, "ended"},
+	{"without an end", func(u *use) { u.usage.Approval.Until = time.Time{} }, ApprovalDenied, "approvals", time.Time{}, ""},
 	{"not begun", func(u *use) { u.usage.Approval.From = tenOClock.Add(1) }, ApprovalNeeded, "approvals", tenOClock.Add(1), ""},
-	{"without a start", func(u *use) { u.usage.Approval.From = time.Time{} }, ApprovalNeeded, "approvals", time.Time{}, "24h"},
-	{"too long", func(u *use) { u.usage.Approval.From = u.usage.Approval.Until.Add(-24*time.Hour - 1) }, ApprovalNeeded, "approvals", time.Time{}, "24h"},
-	{"for too many uses", func(u *use) { u.usage.Approval.Count = 4 }, ApprovalNeeded, "approvals", time.Time{}, "at most 3"},
-	{"used up", func(u *use) { u.usage.Approval.Used = 3 }, ApprovalNeeded, "approvals", time.Time{}, "use left"},
-	{"used up with what is being signed", func(u *use) { u.usage.Approval.Used, u.usage.Approval.Reserved = 1, 2 }, ApprovalNeeded, "approvals", time.Time{}, "use left"},
-	{"of before a restore", func(u *use) { u.usage.Approval.Unknown = true }, ApprovalNeeded, "approvals", time.Time{}, "restore"},
+	{"without a start", func(u *use) { u.usage.Approval.From = time.Time{} }, ApprovalDenied, "approvals", time.Time{}, "24h"},
+	{"too long", func(u *use) { u.usage.Approval.From = u.usage.Approval.Until.Add(-24*time.Hour - 1) }, ApprovalDenied, "approvals", time.Time{}, "24h"},
+	{"for too many uses", func(u *use) { u.usage.Approval.Count = 4 }, ApprovalDenied, "approvals", time.Time{}, "at most 3"},
+	{"used up", func(u *use) { u.usage.Approval.Used = 3 }, ApprovalDenied, "approvals", time.Time{}, "use left"},
+	{"used up with what is being signed", func(u *use) { u.usage.Approval.Used, u.usage.Approval.Reserved = 1, 2 }, ApprovalNeeded, "approvals", tenOClock.Add(5 * time.Second), "what is left of it is being signed"},
+	{"what is being signed, of a batch that has room without it", func(u *use) { a := u.usage.Approval; a.Used, a.Reserved, u.request.BatchSize = 1, 2, 2 }, ApprovalNeeded, "approvals", tenOClock.Add(5 * time.Second), "being signed; ask again from 2027-05-11T10:00:05+08:00 on"},
+	{"more items than are left", func(u *use) { a := u.usage.Approval; a.Used, a.Reserved, u.request.BatchSize = 1, 2, 3 }, ApprovalDenied, "approvals", time.Time{}, "at most 2 items in one request"},
+	{"what is being signed as the office shuts", func(u *use) {
+		u.moveTo(onClock(2027, 5, 11, 12, 0).Add(-time.Second))
+		u.usage.Approval.Reserved = 3
+	}, ApprovalNeeded, "approvals", onClock(2027, 5, 11, 14, 0), "being signed; ask again"},
+	{"of before a restore", func(u *use) { u.usage.Approval.Unknown = true }, ApprovalDenied, "approvals", time.Time{}, "restore"},
+	{"denied before a restore", func(u *use) { u.usage.Approval.State, u.usage.Approval.Unknown = Denied, true }, ApprovalDenied, "approvals", time.Time{}, "denied"},
+	{"pending, of another document", func(u *use) { u.usage.Approval.State, u.usage.Approval.Fits = Pending, false }, ApprovalDenied, "approvals", time.Time{}, "document"},
+	{"pending, and ended", func(u *use) { u.usage.Approval.State, u.usage.Approval.Until = Pending, tenOClock.Add(-1) }, ApprovalDenied, "approvals", time.Time{}, "ended"},
+	{"pending, for too many uses", func(u *use) { u.usage.Approval.State, u.usage.Approval.Count = Pending, 4 }, ApprovalDenied, "approvals", time.Time{}, "at most 3"},
+	{"pending, and not begun", func(u *use) { u.usage.Approval.State, u.usage.Approval.From = Pending, tenOClock.Add(1) }, ApprovalNeeded, "approvals", time.Time{}, "granted by 2"},
+	{"used up, and not begun", func(u *use) { u.usage.Approval.Used, u.usage.Approval.From = 3, tenOClock.Add(1) }, ApprovalDenied, "approvals", time.Time{}, "use left"},
+	{"of other digests", func(u *use) {
+		u.request.Operation, u.request.Entry.Class = Digest, ClassKey
+		u.usage.Approval.Form, u.usage.Approval.Fits = ByDigests, false
+	}, ApprovalDenied, "approvals", time.Time{}, "value, which is signed once"},
 }
 
 // onClock is an instant by the clock of Shanghai.

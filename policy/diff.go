@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"signet/protocol/stricttoml"
 )
 
 // A Direction says which way a change goes. The zero value is Widening: what
@@ -38,7 +40,8 @@ type Change struct {
 
 // Diff returns what new changes in old, by what the keys mean and not by how
 // they are written. Each key is judged by itself: a purpose that is added
-// widens even where no caller could state it.
+// widens even where no caller could state it, and where the callers are taken
+// away all together. Narrows judges the whole.
 func Diff(old, new Policy) []Change {
 	var c changes
 	c.set("callers.users", old.Users(), new.Users(), Widening)
@@ -60,9 +63,11 @@ func Diff(old, new Policy) []Change {
 	return c
 }
 
-// Narrows tells whether new allows nothing that old does not.
+// Narrows tells whether new allows nothing that old does not. One without a
+// caller allows nothing at all, whatever else it says.
 func Narrows(old, new Policy) bool {
-	return !slices.ContainsFunc(Diff(old, new), func(c Change) bool { return c.Direction == Widening })
+	nobody := len(new.users)+len(new.groups) == 0
+	return nobody || !slices.ContainsFunc(Diff(old, new), func(c Change) bool { return c.Direction == Widening })
 }
 
 // NarrowsBound is Narrows for the ids that names were resolved to as well: a
@@ -196,7 +201,7 @@ func (c *changes) approvals(old, new *Approvals) {
 	}
 	c.set("approvals.forms", texts(old.Forms), texts(new.Forms), Widening)
 	c.limit("approvals.most", fmt.Sprint(old.Most), fmt.Sprint(new.Most), new.Most < old.Most)
-	c.limit("approvals.longest", old.Longest.String(), new.Longest.String(), new.Longest < old.Longest)
+	c.limit("approvals.longest", stricttoml.FormatDuration(old.Longest), stricttoml.FormatDuration(new.Longest), new.Longest < old.Longest)
 }
 
 func contained(old, new []Principal) bool {
@@ -211,7 +216,7 @@ func instant(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func unlessZero(d time.Duration) string { return ifAny(d, d != 0) }
+func unlessZero(d time.Duration) string { return ifAny(stricttoml.FormatDuration(d), d != 0) }
 
 func ifAny(v any, is bool) string {
 	if !is {

@@ -1,10 +1,14 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"signet/protocol/stricttoml"
 )
 
 // A Verdict is what one rule says of a request. It is for the officers of the
@@ -60,19 +64,13 @@ func whyCallers(q question) string {
 	return why
 }
 
-// either picks the words for a fact.
-func either(is bool, yes, no string) string {
-	if is {
-		return yes
-	}
-	return no
-}
-
 func whyProof(q question) string {
 	return either(q.request.Entry.Proven, "the record is what the officers' acts made it", "the record does not prove itself")
 }
 
-func whyClass(q question) string { return "the entry is of class " + q.request.Entry.Class.String() }
+func whyClass(q question) string {
+	return either(q.request.Entry.Class.valid(), "the entry is of class "+q.request.Entry.Class.String(), "the entry is of no known class")
+}
 
 func whyStatus(q question) string {
 	return either(q.request.Entry.Active, "the entry is active and has no hold", "the entry is not active, or has a hold")
@@ -83,7 +81,7 @@ func whyKey(q question) string {
 }
 
 func whyClock(q question) string {
-	return fmt.Sprintf("%s by a clock that is %v", date(q.at.Time), q.at.Clock)
+	return fmt.Sprintf("%s by a clock that is %v", q.date(q.at.Time), q.at.Clock)
 }
 
 func whyValidity(q question) string {
@@ -91,33 +89,33 @@ func whyValidity(q question) string {
 	if v.Unbounded {
 		return either(q.request.Entry.Class == ClassKey, "a key without a certificate has no end", "no span is known, and only a key may have none")
 	}
-	return within(q.at.Time, v.From, v.Until)
+	return q.within(v.From, v.Until)
 }
 
-// within writes the comparison of a time with a span of which an end may be
+// within writes the comparison of the time with a span of which an end may be
 // absent.
-func within(t, from, until time.Time) string {
+func (q question) within(from, until time.Time) string {
 	where := "within"
-	switch {
+	switch t := q.at.Time; {
 	case !until.IsZero() && t.After(until):
 		where = "after the end of"
 	case !from.IsZero() && t.Before(from):
 		where = "before"
 	}
-	return fmt.Sprintf("%s is %s %s to %s", date(t), where, dateOr(from, "any time"), dateOr(until, "any time"))
+	return fmt.Sprintf("%s is %s %s to %s", q.date(q.at.Time), where, q.dateOr(from, "any time"), q.dateOr(until, "any time"))
 }
 
-func dateOr(t time.Time, absent string) string {
+func (q question) dateOr(t time.Time, absent string) string {
 	if t.IsZero() {
 		return absent
 	}
-	return date(t)
+	return q.date(t)
 }
 
 func whyCertificate(q question) string {
 	c, asks := q.request.Entry.Certificate, "no age of the list is asked for"
 	if q.policy.crlMaxAge > 0 {
-		asks = fmt.Sprintf("the list may be %v old", q.policy.crlMaxAge)
+		asks = "the list may be " + stricttoml.FormatDuration(q.policy.crlMaxAge) + " old"
 	}
 	switch {
 	case c == nil:
@@ -125,15 +123,15 @@ func whyCertificate(q question) string {
 	case c.ListMade.IsZero():
 		return fmt.Sprintf("%s; no list of its CA was imported; %s", either(c.Revoked, "revoked", "not known to be revoked"), asks)
 	}
-	return fmt.Sprintf("%s; the list of its CA is of %s, %v old; %s",
-		either(c.Revoked, "revoked", "not revoked"), date(c.ListMade), q.at.Time.Sub(c.ListMade).Round(time.Second), asks)
+	return fmt.Sprintf("%s; the list of its CA is of %s, %s old; %s", either(c.Revoked, "revoked", "not revoked"), q.date(c.ListMade),
+		stricttoml.FormatDuration(q.at.Time.Sub(c.ListMade).Round(time.Second)), asks)
 }
 
 func whyWindow(q question) string {
 	if q.policy.notBefore.IsZero() && q.policy.notAfter.IsZero() {
 		return "the policy sets neither"
 	}
-	return within(q.at.Time, q.policy.notBefore, q.policy.notAfter)
+	return q.within(q.policy.notBefore, q.policy.notAfter)
 }
 
 func whyOpen(q question) string {
@@ -165,29 +163,48 @@ func whyOpen(q question) string {
 	return local + " is " + strings.Join(in, ", ")
 }
 
-// member writes whether what was asked for is on a list.
-func member(asked string, is bool, list string) string {
+// member writes whether what was asked for is on a list. Nothing is on none.
+func member(what, asked string, is bool, list string) string {
+	if asked == "" {
+		return "no " + what + " is named; wanted: one of " + list
+	}
 	return asked + either(is, " is one of ", " is not one of ") + list
+}
+
+// nameOf is the name of an item of a closed list, "" for none.
+func nameOf[T interface {
+	comparable
+	fmt.Stringer
+}](item T) string {
+	var none T
+	if item == none {
+		return ""
+	}
+	return item.String()
 }
 
 func whyOperation(q question) string {
 	op := q.request.Operation
-	return member(op.String(), slices.Contains(q.policy.operations, op), listed(q.policy.operations))
+	return member("operation", nameOf(op), slices.Contains(q.policy.operations, op), listed(q.policy.operations))
 }
 
 func whyOperationFits(q question) string {
-	return fmt.Sprintf("%v of an entry of class %v: a seal's key signs stamps and nothing else", q.request.Operation, q.request.Entry.Class)
+	op, class := cmp.Or(nameOf(q.request.Operation), "no operation"), cmp.Or(nameOf(q.request.Entry.Class), "no known one")
+	return fmt.Sprintf("%s of an entry of class %s: a seal's key signs stamps and nothing else", op, class)
 }
+
+// signsNothing is said where a rule asks about signatures only.
+func (q question) signsNothing() string { return q.request.Operation.String() + " signs nothing" }
 
 func whyAlgorithm(q question) string {
 	a, signs := q.request.Algorithm, q.request.Operation.signs()
 	switch {
 	case !signs && !a.Valid():
-		return q.request.Operation.String() + " signs nothing"
+		return q.signsNothing()
 	case !signs:
-		return fmt.Sprintf("%v signs nothing, and %v was asked for", q.request.Operation, a)
+		return fmt.Sprintf("%s, and %v was asked for", q.signsNothing(), a)
 	}
-	return member(a.String(), slices.Contains(q.policy.algorithms, a), listed(q.policy.algorithms))
+	return member("algorithm", nameOf(a), slices.Contains(q.policy.algorithms, a), listed(q.policy.algorithms))
 }
 
 func whyVersion(q question) string {
@@ -195,7 +212,7 @@ func whyVersion(q question) string {
 	if q.request.Operation != Stamp {
 		return "nothing is stamped"
 	}
-	return member(v.String(), slices.Contains(q.policy.versions, v), listed(q.policy.versions))
+	return member("version", nameOf(v), slices.Contains(q.policy.versions, v), listed(q.policy.versions))
 }
 
 func whyContainer(q question) string {
@@ -203,18 +220,21 @@ func whyContainer(q question) string {
 	if q.request.Operation != Stamp {
 		return "nothing is stamped"
 	}
-	return member(c.String(), slices.Contains(q.policy.containers, c), listed(q.policy.containers))
+	return member("container", nameOf(c), slices.Contains(q.policy.containers, c), listed(q.policy.containers))
 }
 
 func whyPurpose(q question) string {
 	asked := q.request.Purpose
-	return member(fmt.Sprintf("%q", asked), slices.Contains(q.policy.purposes, asked), wordList(q.policy.purposes))
+	if asked != "" {
+		asked = strconv.Quote(asked)
+	}
+	return member("purpose", asked, slices.Contains(q.policy.purposes, q.request.Purpose), wordList(q.policy.purposes))
 }
 
 func whyRequired(q question) string {
 	switch {
 	case !q.request.Operation.signs():
-		return q.request.Operation.String() + " signs nothing"
+		return q.signsNothing()
 	case len(q.policy.require) == 0:
 		return "the policy asks for none"
 	}
@@ -223,11 +243,11 @@ func whyRequired(q question) string {
 }
 
 func whyBatch(q question) string {
-	return fmt.Sprintf("%d in one request, of 1 to %d", q.request.BatchSize, q.policy.batch)
+	return fmt.Sprintf("%d in one request, of %s", q.request.BatchSize, upTo(q.policy.batch, "item"))
 }
 
 func whyNoQuota(q question) string {
-	return either(q.request.Operation.signs(), "the policy sets none", q.request.Operation.String()+" signs nothing")
+	return either(q.request.Operation.signs(), "the policy sets none", q.signsNothing())
 }
 
 // eachQuota judges every quota by itself, in the order of precedence that
@@ -252,25 +272,43 @@ func (q question) whyQuota(quota Quota) string {
 	}
 	c := q.usage.Counts[i]
 	used := either(c.Unknown, "an unknown number", fmt.Sprint(c.Spent))
-	why := fmt.Sprintf("%s used + %d being signed of %d", used, c.Reserved, c.Limit)
-	if !c.Start.IsZero() {
-		why += ", since " + c.Start.UTC().Format(countTime)
+	return fmt.Sprintf("%s used + %d being signed of %d, %s", used, c.Reserved, c.Limit, q.windowOf(c))
+}
+
+// windowOf writes the window of a count; one that was recorded has no end.
+func (q question) windowOf(c Count) string {
+	switch {
+	case c.Period == Lifetime:
+		return "in the entry's whole life"
+	case c.End.IsZero():
+		return "from " + q.dateOr(c.Start, "no time")
 	}
-	return why
+	return "from " + q.dateOr(c.Start, "no time") + " until " + q.date(c.End)
 }
 
 func whyApproval(q question) string {
 	asked, a := q.policy.approvals, q.usage.Approval
 	switch {
 	case !q.request.Operation.signs():
-		return q.request.Operation.String() + " signs nothing"
+		return q.signsNothing()
 	case asked == nil:
 		return "the policy asks for none"
-	case a == nil, a.State == NoApproval:
+	case a == nil:
 		return "the request names none; wanted: " + asked.String()
+	case a.State == NoApproval:
+		return "there is none of that id; wanted: " + asked.String()
 	}
 	used := either(a.Unknown, "an unknown number", fmt.Sprint(a.Used))
-	return fmt.Sprintf("%s is %v, by %s, for %v%s, from %s to %s, %s used + %d being signed of %d; wanted: %v",
-		a.ID, a.State, either(len(a.By) == 0, "nobody", strings.Join(a.By, ", ")), a.Form, either(a.Fits, "", " that does not fit"),
-		dateOr(a.From, "no time"), dateOr(a.Until, "no time"), used, a.Reserved, a.Count, asked)
+	return fmt.Sprintf("%s is %v, by %s, for %s%s, from %s to %s, %s used + %d being signed of %d; wanted: %v",
+		a.ID, a.State, either(len(a.By) == 0, "nobody", strings.Join(a.By, ", ")), cmp.Or(nameOf(a.Form), "no form"), a.misfit(),
+		q.dateOr(a.From, "no time"), q.dateOr(a.Until, "no time"), used, a.Reserved, a.Count, asked)
+}
+
+// misfit says of an approval that does not fit what may be the matter: the
+// argument does not tell which of it is.
+func (a Approval) misfit() string {
+	if a.Fits {
+		return ""
+	}
+	return fmt.Sprintf(" (which does not fit: it was asked for by another account, or not for this %s)", a.Form.fits())
 }

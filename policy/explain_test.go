@@ -68,13 +68,13 @@ func TestExplainSaysWhatWasCompared(t *testing.T) {
 		{"entry.class", func(*use) {}, "the entry is of class seal"},
 		{"entry.status", func(u *use) { u.request.Entry.Active = false }, "the entry is not active, or has a hold"},
 		{"entry.key", func(u *use) { u.request.Entry.KeyMatches = false }, "the public key on the token is not known to be the record's"},
-		{"clock", func(u *use) { u.at.Clock = JumpedClock }, "2027-05-11T02:00:00Z by a clock that is jumped"},
-		{"entry.validity", func(*use) {}, "2027-05-11T02:00:00Z is within 2026-01-01T00:00:00Z to 2030-01-01T00:00:00Z"},
-		{"entry.validity", func(u *use) { u.request.Entry.Validity.Until = tenOClock.Add(-time.Second) }, "2027-05-11T02:00:00Z is after the end of 2026-01-01T00:00:00Z to 2027-05-11T01:59:59Z"},
-		{"entry.certificate, crl_max_age", func(*use) {}, "not revoked; the list of its CA is of 2027-05-11T01:00:00Z, 1h0m0s old; the list may be 168h0m0s old"},
-		{"crl_max_age", func(u *use) { u.request.Entry.Certificate = nil }, "the entry has no certificate; the list may be 168h0m0s old"},
-		{"not_before, not_after", func(*use) {}, "2027-05-11T02:00:00Z is within 2027-01-01T00:00:00Z to 2027-12-31T00:00:00Z"},
-		{"not_before, not_after", func(u *use) { u.policy.notBefore = time.Time{} }, "2027-05-11T02:00:00Z is within any time to 2027-12-31T00:00:00Z"},
+		{"clock", func(u *use) { u.at.Clock = JumpedClock }, "2027-05-11T10:00:00+08:00 by a clock that is jumped"},
+		{"entry.validity", func(*use) {}, "2027-05-11T10:00:00+08:00 is within 2026-01-01T08:00:00+08:00 to 2030-01-01T08:00:00+08:00"},
+		{"entry.validity", func(u *use) { u.request.Entry.Validity.Until = tenOClock.Add(-time.Second) }, "2027-05-11T10:00:00+08:00 is after the end of 2026-01-01T08:00:00+08:00 to 2027-05-11T09:59:59+08:00"},
+		{"entry.certificate, crl_max_age", func(*use) {}, "not revoked; the list of its CA is of 2027-05-11T09:00:00+08:00, 1h old; the list may be 168h old"},
+		{"crl_max_age", func(u *use) { u.request.Entry.Certificate = nil }, "the entry has no certificate; the list may be 168h old"},
+		{"not_before, not_after", func(*use) {}, "2027-05-11T10:00:00+08:00 is within 2027-01-01T08:00:00+08:00 to 2027-12-31T08:00:00+08:00"},
+		{"not_before, not_after", func(u *use) { u.policy.notBefore = time.Time{} }, "2027-05-11T10:00:00+08:00 is within any time to 2027-12-31T08:00:00+08:00"},
 		{"hours, weekdays, holidays", func(*use) {}, "Tuesday 2027-05-11 10:00 +08:00 is within hours 08:30-12:00, 14:00-17:30, one of weekdays mon-fri, 2027-05-08, in no holidays"},
 		{"hours, weekdays, holidays", func(u *use) { u.policy.schedule = schedule{} }, "the policy sets none of them"},
 		{"weekdays", func(u *use) { u.moveTo(onClock(2027, 5, 15, 9, 0)) }, "Saturday 2027-05-15 09:00 +08:00 is outside weekdays mon-fri, 2027-05-08"},
@@ -85,18 +85,29 @@ func TestExplainSaysWhatWasCompared(t *testing.T) {
 		{"algorithms", func(*use) {}, "SM2-SM3 is one of SM2-SM3, ED25519"},
 		{"versions", func(u *use) { u.request.Version = V5 }, "v5 is not one of v4"},
 		{"containers", func(*use) {}, "ofd is one of ofd, pdf"},
+		{"versions", func(u *use) { u.request.Version = 0 }, "no version is named; wanted: one of v4"},
+		{"containers", func(u *use) { u.request.Container = 0 }, "no container is named; wanted: one of ofd, pdf"},
+		{"algorithms", func(u *use) { u.request.Algorithm = 0 }, "no algorithm is named; wanted: one of SM2-SM3, ED25519"},
+		{"operations", func(u *use) { u.request.Operation = 0 }, "no operation is named; wanted: one of stamp, seal.read, digest, message, cms"},
+		{"purposes", func(u *use) { u.request.Purpose = "" }, "no purpose is named; wanted: one of contract, invoice"},
+		{"entry.class", func(u *use) { u.request.Entry.Class = 0 }, "the entry is of no known class"},
+		{"not_before, not_after", func(u *use) { u.policy.zone = nil }, "2027-05-11T02:00:00Z is within 2027-01-01T00:00:00Z to 2027-12-31T00:00:00Z"},
+		{"batch", func(u *use) { u.policy.batch = 1 }, "1 in one request, of 1 item"},
+		{"quotas.day", func(u *use) { u.count(OfEntry, Day).End = time.Time{} }, "0 used + 0 being signed of 50, from 2027-05-11T00:00:00+08:00"},
+		{"approvals", func(u *use) { u.usage.Approval = &Approval{ID: "0123456789abcdef"} }, "there is none of that id; wanted: granted by 2 of carl, cora, cyd; for document, digests, count; at most 3 uses within 24h"},
 		{"purposes", func(u *use) { u.request.Purpose = "a\nb" }, `"a\nb" is not one of contract, invoice`},
 		{"require", func(u *use) { u.request.Carries = FieldsOf(DocNo) }, "asked for: user_id, doc_no; the request carries: doc_no"},
-		{"batch", func(*use) {}, "1 in one request, of 1 to 16"},
-		{"quotas.day", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved = 3, 1 }, "3 used + 1 being signed of 50, since 2027-05-10T16:00Z"},
-		{"quotas.lifetime", func(u *use) { u.count(OfEntry, Lifetime).Unknown = true }, "an unknown number used + 0 being signed of 1000"},
+		{"batch", func(*use) {}, "1 in one request, of 1 to 16 items"},
+		{"quotas.day", func(u *use) { c := u.count(OfEntry, Day); c.Spent, c.Reserved = 3, 1 }, "3 used + 1 being signed of 50, from 2027-05-11T00:00:00+08:00 until 2027-05-12T00:00:00+08:00"},
+		{"quotas.lifetime", func(u *use) { u.count(OfEntry, Lifetime).Unknown = true }, "an unknown number used + 0 being signed of 1000, in the entry's whole life"},
 		{"quotas.per_caller.hour", func(u *use) { u.usage.Counts = nil }, "nobody counted; at most 10"},
 		{"quotas", func(u *use) { u.policy.quotas = nil }, "the policy sets none"},
 		{"approvals", func(u *use) { u.policy.approvals = nil }, "the policy asks for none"},
-		{"approvals", func(u *use) { u.usage.Approval = nil }, "the request names none; wanted: granted by 2 of carl, cora, cyd; for document, digests, count; at most 3 uses within 24h0m0s"},
-		{"approvals", func(u *use) { u.usage.Approval.Fits = false }, "0123456789abcdef is granted, by carl, cora, for document that does not fit, " +
-			"from 2027-05-11T01:00:00Z to 2027-05-11T03:00:00Z, 0 used + 0 being signed of 3; " +
-			"wanted: granted by 2 of carl, cora, cyd; for document, digests, count; at most 3 uses within 24h0m0s"},
+		{"approvals", func(u *use) { u.usage.Approval = nil }, "the request names none; wanted: granted by 2 of carl, cora, cyd; for document, digests, count; at most 3 uses within 24h"},
+		{"approvals", func(u *use) { u.usage.Approval.Fits = false }, "0123456789abcdef is granted, by carl, cora, for document " +
+			"(which does not fit: it was asked for by another account, or not for this entry, purpose and document), " +
+			"from 2027-05-11T09:00:00+08:00 to 2027-05-11T11:00:00+08:00, 0 used + 0 being signed of 3; " +
+			"wanted: granted by 2 of carl, cora, cyd; for document, digests, count; at most 3 uses within 24h"},
 	} {
 		u := officeUse(t)
 		tt.change(u)
@@ -118,6 +129,11 @@ func TestExplainOfZeroValues(t *testing.T) {
 		verdicts := Explain(Bound{}, Usage{}, Request{Operation: op}, Instant{})
 		if d := firstRefusal(verdicts); d.Reason != NotACaller {
 			t.Errorf("%v: %+v", op, d)
+		}
+		for _, v := range verdicts {
+			if strings.Contains(v.Why, "(0)") || strings.Contains(v.Why, "v0") {
+				t.Errorf("%v: %s: %s", op, v.Rule, v.Why)
+			}
 		}
 	}
 }

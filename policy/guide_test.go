@@ -49,7 +49,7 @@ func TestEveryExampleOfTheGuidesParses(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s:\n%s\n%v", name, text, err)
 			}
-			if len(AllowsNobody(p, 0)) > 0 {
+			if len(AllowsNobody(p, Holder{})) > 0 {
 				nobody++
 			}
 			switch {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signet/protocol/algo"
 )
 
 func TestAllowsNobodySaysWhy(t *testing.T) {
@@ -66,16 +68,18 @@ func TestAllowsNobodySaysWhy(t *testing.T) {
 		}, 0, []string{"quotas.per_caller.hour: 0"}},
 		{"a quota of nothing for reading", func(p *Policy) { p.quotas = []Quota{{OfEntry, Day, 0}} }, ClassSeal, nil},
 		{"no forms", func(p *Policy) { p.operations, changed(p).Forms = []Operation{Stamp, Digest}, nil }, 0, []string{"approvals.forms: none"}},
-		{"digests of a seal", func(p *Policy) { p.operations, changed(p).Forms = []Operation{Stamp}, []Form{ByDigests} }, ClassSeal, []string{"approvals.forms: digests"}},
-		{"digests of what may only be stamped", func(p *Policy) { p.operations, changed(p).Forms = []Operation{Stamp}, []Form{ByDigests} }, 0, []string{"approvals.forms: digests"}},
+		{"digests of a seal", func(p *Policy) { p.operations, changed(p).Forms = []Operation{Stamp}, []Form{ByDigests} }, ClassSeal, []string{"approvals.forms: none of digests is for an entry of class seal"}},
+		{"digests of what may only be stamped", func(p *Policy) { p.operations, changed(p).Forms = []Operation{Stamp}, []Form{ByDigests} }, 0, []string{"approvals.forms: none of digests is for an entry of class seal"}},
+		{"references of a key", func(p *Policy) { changed(p).Forms = []Form{ByReferences} }, ClassKey, []string{"approvals.forms: none of references is for an entry of class key: write one of document, digests, count"}},
+		{"references of a seal", func(p *Policy) { p.operations, changed(p).Forms = []Operation{Stamp}, []Form{ByReferences} }, ClassSeal, nil},
 		{"digests of a key", func(p *Policy) { changed(p).Forms = []Form{ByDigests} }, ClassKey, nil},
 		{"more persons than custodians", func(p *Policy) { p.operations, changed(p).Persons = []Operation{Stamp}, 4 }, 0, []string{"approvals.persons: 4 of 3"}},
 		{"no uses of an approval", func(p *Policy) { p.operations, changed(p).Most = []Operation{Stamp}, 0 }, 0, []string{"approvals.most: "}},
-		{"nothing", func(p *Policy) { *p = Policy{} }, ClassKey, []string{"callers: ", "purposes: ", "batch: ", "operations: "}},
+		{"nothing", func(p *Policy) { *p = Policy{} }, ClassKey, []string{"callers: ", "purposes: ", "batch: ", "operations: ", "algorithms: "}},
 	} {
 		p := office(t)
 		tt.change(&p)
-		got := AllowsNobody(p, tt.class)
+		got := AllowsNobody(p, Holder{Class: tt.class})
 		if len(got) != len(tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 			continue
@@ -84,6 +88,57 @@ func TestAllowsNobodySaysWhy(t *testing.T) {
 			if !strings.HasPrefix(why, tt.want[i]) || !strings.Contains(why, ": write ") {
 				t.Errorf("%s: %q, want %q and what to write", tt.name, why, tt.want[i])
 			}
+		}
+	}
+}
+
+// TestAllowsNobodyKnowsTheHolder: the same policies allow somebody of an entry of
+// which nothing is known.
+func TestAllowsNobodyKnowsTheHolder(t *testing.T) {
+	stampsOnly := func(p *Policy) { p.operations = []Operation{Stamp} }
+	datesOnly := func(p *Policy) {
+		stampsOnly(p)
+		p.schedule.weekdays, p.schedule.openDates = [7]bool{}, []civilDay{dayOf(2027, 5, 8), dayOf(2027, 5, 11)}
+	}
+	anybody := func(p *Policy) { stampsOnly(p); changed(p).Custodians = nil }
+	for _, tt := range []struct {
+		name   string
+		change func(*Policy)
+		holder Holder
+		want   string // the beginning of the reason, and what to write; "": somebody
+	}{
+		{"an algorithm that fits", stampsOnly, Holder{Algorithms: []algo.Algorithm{algo.Ed25519}}, ""},
+		{"no algorithm that fits", stampsOnly, Holder{Algorithms: []algo.Algorithm{algo.ECDSAP256SHA256}},
+			"algorithms: none of SM2-SM3, ED25519 fits the entry's key: write one of ECDSA-P256-SHA256"},
+		{"a key that no algorithm fits", stampsOnly, Holder{Algorithms: []algo.Algorithm{}}, "algorithms: none of SM2-SM3, ED25519 fits the entry's key: write "},
+		{"reading needs none", func(*Policy) {}, Holder{Algorithms: []algo.Algorithm{algo.ECDSAP256SHA256}}, ""},
+		{"the last instant", stampsOnly, Holder{Now: onClock(2027, 12, 30, 17, 29)}, ""},
+		{"none left before the end", stampsOnly, Holder{Now: onClock(2027, 12, 30, 17, 30)}, "hours, weekdays, holidays: no instant of use is left from now to not_after: write "},
+		{"ended", stampsOnly, Holder{Now: time.Date(2027, 12, 31, 0, 0, 0, 1, time.UTC)}, "not_after: was on 2027-12-31T08:00:00+08:00: write an instant to come"},
+		{"not begun", stampsOnly, Holder{Now: onClock(2026, 5, 1, 0, 0)}, ""},
+		{"the last date, open", datesOnly, Holder{Now: onClock(2027, 5, 11, 17, 29)}, ""},
+		{"the last date, closed", datesOnly, Holder{Now: onClock(2027, 5, 11, 17, 30)}, "hours, weekdays, holidays: no instant"},
+		{"the day after", datesOnly, Holder{Now: onClock(2027, 5, 12, 0, 0)}, "weekdays: it has dates only, and the last of them is over: write "},
+		{"long after, without an end", func(p *Policy) { stampsOnly(p); p.notAfter = time.Time{} }, Holder{Now: onClock(2099, 5, 11, 0, 0)}, ""},
+		{"custodians who can", stampsOnly, Holder{Grantors: []string{"cyd", "eve", "carl"}}, ""},
+		{"one of two", stampsOnly, Holder{Grantors: []string{"eve", "carl"}},
+			"approvals.custodians: of carl, cora, cyd only 1 can grant for this entry, and persons is 2: write "},
+		{"nobody", stampsOnly, Holder{Grantors: []string{}}, "approvals.custodians: of carl, cora, cyd only 0"},
+		{"as many as persons", anybody, Holder{Grantors: []string{"eve", "dora"}}, ""},
+		{"fewer than persons", anybody, Holder{Grantors: []string{"eve"}}, "approvals.persons: 2, and 1 can grant for this entry: write fewer"},
+	} {
+		p := office(t)
+		tt.change(&p)
+		if why := AllowsNobody(p, Holder{Class: ClassSeal}); len(why) > 0 {
+			t.Fatalf("%s: of any seal %q", tt.name, why)
+		}
+		tt.holder.Class = ClassSeal
+		got := AllowsNobody(p, tt.holder)
+		if len(got) == 0 && tt.want == "" {
+			continue
+		}
+		if len(got) != 1 || tt.want == "" || !strings.HasPrefix(got[0], tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }
@@ -99,7 +154,7 @@ func TestWhoAllowsNobodyAllowsNoRequest(t *testing.T) {
 			one(rng, worldFields...).set(rng, &p)
 		}
 		b, class := mustBindPolicy(t, p), one(rng, 0, ClassSeal, ClassKey)
-		why := AllowsNobody(p, class)
+		why := AllowsNobody(p, Holder{Class: class})
 		allowed := false
 		for _, op := range Operations() {
 			if class != 0 && op.class() != class {
@@ -135,15 +190,15 @@ func TestWhoAllowsNobodyAllowsNoRequest(t *testing.T) {
 // counted.
 func TestThePolicyOfATextCanBeUsed(t *testing.T) {
 	p := mustParse(t, contracts)
-	if why := AllowsNobody(p, ClassKey); len(why) > 0 {
+	if why := AllowsNobody(p, Holder{Class: ClassKey}); len(why) > 0 {
 		t.Errorf("%q", why)
 	}
-	if why := AllowsNobody(p, ClassSeal); !reflect.DeepEqual(why, []string{
+	if why := AllowsNobody(p, Holder{Class: ClassSeal}); !reflect.DeepEqual(why, []string{
 		"operations: none of them is for an entry of class seal: write one of stamp, seal.read",
 	}) {
 		t.Errorf("%q", why)
 	}
-	if why := AllowsNobody(mustParse(t, ""), 0); len(why) != 3 {
+	if why := AllowsNobody(mustParse(t, ""), Holder{}); len(why) != 4 {
 		t.Errorf("%q", why)
 	}
 }

@@ -40,6 +40,9 @@ func Parse(text []byte) (Policy, error) {
 		schedule:   scheduleOf(root),
 		approvals:  approvalsOf(root),
 	}
+	root.Alias("callers", "users", "groups", "accounts")
+	root.Alias("zone", "tz", "timezone", "time_zone")
+	root.Alias("batch", "max_batch", "batch_size")
 	callers := root.OptionalTable("callers")
 	p.users, p.groups = accountsOf(callers, "users"), accountsOf(callers, "groups")
 	quotas := root.OptionalTable("quotas")

@@ -195,7 +195,7 @@ func TestApprovalsThatSayNothingAskForWhatNobodyHas(t *testing.T) {
 		t.Fatalf("the office's own: %+v", d)
 	}
 	u.policy = mustParse(t, officeText[:strings.Index(officeText, "persons ")])
-	if d := u.decide(t); d.Reason != ApprovalNeeded {
+	if d := u.decide(t); d.Reason != ApprovalDenied {
 		t.Errorf("with an empty table: %+v", d)
 	}
 }

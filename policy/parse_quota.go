@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"signet/policy/zoneinfo"
@@ -39,10 +41,34 @@ func zoneOf(root *stricttoml.Table, quotas ...*stricttoml.Table) *time.Location 
 		return nil
 	}
 	zone, err := zoneinfo.Load(name)
-	if err != nil {
+	if err == nil {
+		return zone
+	}
+	if meant := zoneMeant(name); meant != "" {
+		v.Faultf("%s is no time zone: did you mean %q?", stricttoml.Quote(name), meant)
+	} else {
 		v.Faultf("%v", err)
 	}
-	return zone
+	return nil
+}
+
+// zoneMeant returns the zone that is called name but for capitals, a slip of the
+// pen, or its continent; "" if none is. No more is guessed: the nearest name is
+// soon that of another country, and most cities have none.
+func zoneMeant(name string) string {
+	name = strings.ToLower(name)
+	whole, near := map[string]string{}, []string{}
+	cities := map[string]string{"beijing": "Asia/Shanghai", "peking": "Asia/Shanghai"}
+	for _, zone := range zoneinfo.Names() {
+		lower := strings.ToLower(zone)
+		whole[lower] = zone
+		if continent, city, ok := strings.Cut(lower, "/"); ok && continent != "etc" { // GMT+8 of Etc is 8 hours west
+			near = append(near, lower)
+			cities[city] = cmp.Or(cities[city], zone)
+		}
+	}
+	meant := stricttoml.NearestWithin(min(2, len(name)/5), name, near)
+	return cmp.Or(whole[name], cities[strings.TrimPrefix(name, "asia/")], whole[meant])
 }
 
 // countedByClock returns the first key that means something only in a zone,

@@ -166,10 +166,10 @@ func readHoliday(v stricttoml.Value) (d days, problem string) {
 
 // readDate reads a date of TOML, or one in quotes.
 func readDate(v stricttoml.Value, want string) (civilDay, string) {
-	if midnight, ok := v.Date(); ok {
-		return civilDayOf(midnight)
+	text, ok := v.Date()
+	if !ok {
+		text, ok = v.Text()
 	}
-	text, ok := v.Text()
 	if !ok {
 		return 0, fmt.Sprintf("is %s: want %s", v.Kind(), want)
 	}

@@ -6,9 +6,7 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -135,22 +133,4 @@ func written(accounts []account) []string {
 		all = append(all, a.String())
 	}
 	return all
-}
-
-// listed joins names for an error text.
-func listed[T fmt.Stringer](items []T) string { return wordList(texts(items)) }
-
-func texts[T fmt.Stringer](items []T) []string {
-	all := make([]string, len(items))
-	for i, item := range items {
-		all[i] = item.String()
-	}
-	return all
-}
-
-func wordList(names []string) string {
-	if len(names) == 0 {
-		return "nothing: the list is empty"
-	}
-	return strings.Join(names, ", ")
 }

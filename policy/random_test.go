@@ -162,7 +162,7 @@ func (s situation) decide(b Bound) Decision {
 // likely is a situation that p allows, if it allows any for an operation: its
 // first caller asks at its first instant for the first of everything.
 func likely(p Policy, op Operation) situation {
-	s := situation{at: p.someOpen(), request: Request{Operation: op, BatchSize: 1, Carries: FieldsOf(p.require...)}}
+	s := situation{at: p.someOpen(time.Time{}), request: Request{Operation: op, BatchSize: 1, Carries: FieldsOf(p.require...)}}
 	r := &s.request
 	switch {
 	case len(p.users) > 0:
@@ -202,7 +202,7 @@ func likelyApproval(asked *Approvals, class Class, at time.Time) *Approval {
 		a.By = []string{"carl", "cora", "cyd"}
 	}
 	for _, f := range asked.Forms {
-		if f != ByDigests || class == ClassKey {
+		if f != ByDigests && class == ClassSeal || f != ByReferences && class == ClassKey {
 			a.Form = f
 		}
 	}
@@ -336,7 +336,8 @@ func (s situation) withApprovals() []situation {
 		vary(func(a *Approval) { a.State = state })
 	}
 	for _, f := range Forms() {
-		vary(func(a *Approval) { a.Form = f })
+		// References are of stamps: nothing else ever fits them.
+		vary(func(a *Approval) { a.Form, a.Fits = f, f != ByReferences || s.request.Entry.Class == ClassSeal })
 	}
 	for _, by := range [][]string{nil, {"carl"}, {"cora"}, {"x"}, {"carl", "carl"}, {"carl", "cora"}, {"carl", "cora", "x"}, {"x", "y", "z"}} {
 		vary(func(a *Approval) { a.By = by })

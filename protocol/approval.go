@@ -94,14 +94,12 @@ func checkApprovalBound(r *ApprovalRequest) *Error {
 	if r.Form == ApprovalForm_APPROVAL_FORM_UNSPECIFIED {
 		return fieldError(Malformed, "form", "missing: want BY_DOCUMENT, BY_REFERENCES, BY_DIGESTS or BY_COUNT")
 	}
-	if r.Form == ApprovalForm_BY_DOCUMENT && len(r.Context.GetDocSm3()) == 0 {
-		return fieldError(Malformed, "context.doc_sm3", "missing: BY_DOCUMENT is bound to the SM3 of the unsigned file")
-	}
 	for _, bound := range []struct {
 		field string
 		given bool
 		form  ApprovalForm
 	}{
+		{"context.doc_sm3", len(r.Context.GetDocSm3()) != 0, ApprovalForm_BY_DOCUMENT},
 		{"refs_sm3", len(r.RefsSm3) != 0, ApprovalForm_BY_REFERENCES},
 		{"digests", len(r.Digests) != 0, ApprovalForm_BY_DIGESTS},
 	} {

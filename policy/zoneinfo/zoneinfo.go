@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,22 @@ var entries = sync.OnceValues(func() (map[string]*zip.File, error) {
 	}
 	return byName, nil
 })
+
+// Names returns the names of all zones, in order.
+func Names() []string {
+	all, err := entries()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for name := range all {
+		if !strings.HasSuffix(name, "/") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
 // Load returns the zone of that exact name, the same pointer each time. "" and
 // "Local", which mean something to package time, are no names of the database.

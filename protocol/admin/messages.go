@@ -28,6 +28,9 @@ const (
 	PathContents   = "/v1/contents" // /v1/contents/{sm3}
 )
 
+// MaxApprovals is the most approvals of one answer.
+const MaxApprovals = 1000
+
 // MaxEvents is the largest limit of one request for events.
 const MaxEvents = 1000
 
@@ -325,10 +328,12 @@ type ApprovalEnd struct {
 	Event uint64   `json:"event"`
 }
 
-// Approvals answers PathApprovals: those that run, the soonest to end first,
-// and those that ended while this daemon ran.
+// Approvals answers PathApprovals: those that run, the soonest to end first, at
+// most MaxApprovals. Those that are used up, or ended more than an hour ago, are
+// found by their ids.
 type Approvals struct {
 	Approvals []Approval `json:"approvals"`
+	More      bool       `json:"more"` // there are others: ask for one entry or state
 }
 
 // A Principal is whom a name of a policy meant when the policy was set.

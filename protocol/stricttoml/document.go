@@ -18,7 +18,10 @@
 // asks for Lines. It is a leaf: it imports nothing of signet.
 package stricttoml
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Document is a text that was read, and the faults found so far. It belongs
 // to one goroutine.
@@ -79,7 +82,11 @@ func unknown(name string, table *node) string {
 			absent = append(absent, k)
 		}
 	}
-	if meant := nearest(name, absent); meant != "" {
+	meant := table.aliases[name]
+	if !slices.Contains(absent, meant) {
+		meant = Nearest(name, absent)
+	}
+	if meant != "" {
 		return fmt.Sprintf("unknown key: did you mean %q?", meant)
 	}
 	return "unknown key"

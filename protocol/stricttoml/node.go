@@ -64,7 +64,9 @@ type node struct {
 	origin origin
 	names  []string // in the order of the text
 	fields map[string]*node
-	asked  map[string]bool // keys that a reader knows, present or not
+
+	asked   map[string]bool   // keys that a reader knows, present or not
+	aliases map[string]string // to those keys
 
 	// entered is set once a reader has looked inside the table. One that was
 	// only refused or probed has its fault, and its keys need none.

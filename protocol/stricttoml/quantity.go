@@ -10,15 +10,38 @@ import (
 
 // Duration returns a span of time within bounds, written "5s" or "1h30m".
 func (t *Table) Duration(key string, low, high time.Duration) time.Duration {
-	return t.duration(key, t.require(key, kindString, durationExample), 0, low, high)
+	return t.duration(key, t.require(key, kindString, durationExample(0, low, high)), 0, low, high)
 }
 
 // DurationOr returns a span of time within bounds, or def.
 func (t *Table) DurationOr(key string, def, low, high time.Duration) time.Duration {
-	return t.duration(key, t.optional(key, kindString, durationExample), def, low, high)
+	return t.duration(key, t.optional(key, kindString, durationExample(def, low, high)), def, low, high)
 }
 
-const durationExample = `"5s"`
+// durationExample is a span that would be right: def, or a round one.
+func durationExample(def, low, high time.Duration) string {
+	for _, d := range []time.Duration{def, 24 * time.Hour, time.Hour, time.Minute, 5 * time.Second} {
+		if d > 0 && low <= d && d <= high {
+			return quoted(d)
+		}
+	}
+	return quoted(low)
+}
+
+func quoted(d time.Duration) string { return strconv.Quote(FormatDuration(d)) }
+
+// FormatDuration writes a span of time as people do, "24h" or "1h30m", so that
+// Duration reads it.
+func FormatDuration(d time.Duration) string {
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
 
 func (t *Table) duration(key string, n *node, def, low, high time.Duration) time.Duration {
 	if n == nil {
@@ -26,11 +49,11 @@ func (t *Table) duration(key string, n *node, def, low, high time.Duration) time
 	}
 	d, err := time.ParseDuration(n.text)
 	if err != nil {
-		t.Faultf(key, `%s is no duration: want a number and a unit (ms, s, m, h) such as %s`, Quote(n.text), durationExample)
+		t.Faultf(key, `%s is no duration: want a number and a unit (ms, s, m, h) such as %s`, Quote(n.text), durationExample(def, low, high))
 		return def
 	}
 	if d < low || d > high {
-		t.Faultf(key, "%s is out of bounds: want %v to %v", Quote(n.text), low, high)
+		t.Faultf(key, "%s is out of bounds: want %s to %s", Quote(n.text), quoted(low), quoted(high))
 		return def
 	}
 	return d

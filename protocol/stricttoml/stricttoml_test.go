@@ -118,8 +118,8 @@ func TestFaultsNameLineKeyAndCure(t *testing.T) {
 		{"local time", "from = 2026-01-31T08:00:00", `line 1: from: is a date or time without an offset from UTC: want a date-time such as 2026-01-31T08:00:00+08:00`},
 		{"hour of one digit", "from = 2026-01-31T8:00:00Z", `line 1: from: no such date and time: want 2026-01-31T08:00:00+08:00`},
 		{"date for a date-time", "from = 2026-01-31", `line 1: from: is a date: want a date-time such as 2026-01-31T08:00:00+08:00`},
-		{"no such date", "mixed = [\n 2026-02-28, 2026-02-29 ]", "line 2: mixed[1]: no such date: want 2026-01-31\nline 2: mixed[0]: is a date: want a name or an id"},
-		{"date with a tail", "from = 2026-01-31-1", `line 1: from: no such date: want 2026-01-31`},
+		{"dates that nobody wants", "mixed = [\n 2026-02-28, 2026-02-29 ]", "line 2: mixed[0]: is a date: want a name or an id\nline 2: mixed[1]: is a date: want a name or an id"},
+		{"no date that nobody asked for", "colour = 2026-02-29", `line 1: colour: unknown key`},
 		{"kind table", "sub = 1", `line 1: sub: is an integer: want a table such as [sub]`},
 		{"kind sub table", "[sub]\na = 1", `line 2: sub.a: is an integer: want a table such as [sub.a]`},
 		{"kind list", "list = 'x'", `line 1: list: is a string: want an array such as ["a", "b"]`},
@@ -131,7 +131,7 @@ func TestFaultsNameLineKeyAndCure(t *testing.T) {
 		{"integer too large", "n = 0xFFFFFFFFFFFFFFFFF", `line 1: n: integer does not fit in 64 bits`},
 		{"no such day", "from = 2026-02-30T08:00:00Z", `line 1: from: no such date and time: want 2026-01-31T08:00:00+08:00`},
 		{"no duration", "wait = '5'", `line 1: wait: "5" is no duration: want a number and a unit (ms, s, m, h) such as "5s"`},
-		{"duration bound", "wait = '2h'", `line 1: wait: "2h" is out of bounds: want 1ms to 1h0m0s`},
+		{"duration bound", "wait = '2h'", `line 1: wait: "2h" is out of bounds: want "1ms" to "1h"`},
 		{"no size", "room = '64KB'", `line 1: room: "64KB" is no size: want a whole number and a unit (B, KiB, MiB, GiB, TiB) such as "64KiB"`},
 		{"size overflow", "room = '9223372036854775807TiB'", `line 1: room: "9223372036854775807TiB" is no size: want a whole number and a unit (B, KiB, MiB, GiB, TiB) such as "64KiB"`},
 		{"size bound", "room = '2GiB'", `line 1: room: "2GiB" is out of bounds: want 1B to 1GiB`},
@@ -222,9 +222,9 @@ func TestValueIsJudgedByItsReader(t *testing.T) {
 	}
 }
 
-func TestADateIsReadAsItsMidnight(t *testing.T) {
+func TestADateIsReadAsItWasWritten(t *testing.T) {
 	for text, want := range map[string]string{
-		"v = 2026-01-31": "2026-01-31T00:00:00Z", "v = 2028-02-29": "2028-02-29T00:00:00Z",
+		"v = 2026-01-31": "2026-01-31", "v = 2027-02-29": "2027-02-29", "v = 2026-01-31-1": "2026-01-31-1",
 		"v = '2026-01-31'": "", "v = 2026-01-31T08:00:00": "", "v = 2026-01-31T08:00:00Z": "", "v = 08:00:00": "",
 	} {
 		doc := Parse([]byte(text))
@@ -233,12 +233,59 @@ func TestADateIsReadAsItsMidnight(t *testing.T) {
 			t.Errorf("%q has no value", text)
 			continue
 		}
-		at, isDate := v.Date()
-		if isDate != (want != "") || isDate && at.Format(time.RFC3339Nano) != want {
-			t.Errorf("Date of %q = %v, %v, want %s", text, at, isDate, want)
+		if got, isDate := v.Date(); got != want || isDate != (want != "") {
+			t.Errorf("Date of %q = %q, %v, want %q", text, got, isDate, want)
 		}
 		if err := doc.Finish(); err != nil {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestDurationsAreWrittenAsPeopleDo(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", time.Millisecond: "1ms", 10 * time.Second: "10s", 10 * time.Minute: "10m", 90 * time.Second: "1m30s", 24 * time.Hour: "24h",
+		100*time.Hour + 10*time.Minute: "100h10m", time.Hour + time.Second: "1h0m1s", -2 * time.Hour: "-2h",
+	} {
+		if got := FormatDuration(d); got != want {
+			t.Errorf("%v is written %s, want %s", d, got, want)
+		}
+		if back, err := time.ParseDuration(want); back != d || err != nil {
+			t.Errorf("%s is read as %v, %v", want, back, err)
+		}
+	}
+}
+
+// TestTheExampleOfADurationWouldBeRight: it is the default, or lies within the
+// bounds.
+func TestTheExampleOfADurationWouldBeRight(t *testing.T) {
+	for _, tt := range []struct {
+		def, low, high time.Duration
+		want           string
+	}{
+		{0, time.Minute, 366 * 24 * time.Hour, `"24h"`}, {24 * time.Hour, time.Minute, 744 * time.Hour, `"24h"`}, {0, time.Second, time.Hour, `"1h"`},
+		{10 * time.Second, 100 * time.Millisecond, 5 * time.Minute, `"10s"`}, {0, time.Millisecond, 4 * time.Second, `"1ms"`},
+	} {
+		doc := Parse([]byte("a = '1d'\nb = 1"))
+		doc.Root().DurationOr("a", tt.def, tt.low, tt.high)
+		doc.Root().DurationOr("b", tt.def, tt.low, tt.high)
+		want := `line 1: a: "1d" is no duration: want a number and a unit (ms, s, m, h) such as ` + tt.want + "\nline 2: b: is an integer: want a string such as " + tt.want
+		if err := doc.Finish(); err == nil || err.Error() != want {
+			t.Errorf("%+v:\n%v\nwant:\n%s", tt, err, want)
+		}
+	}
+}
+
+func TestAliasesOfAKeyLeadToIt(t *testing.T) {
+	for text, want := range map[string]string{
+		"tz = 1": `line 1: tz: unknown key: did you mean "zone"?`, "tz = 1\nzone = 'x'": "line 1: tz: unknown key", "tx = 1": "line 1: tx: unknown key",
+		"tz = 1\nzonee = 1": "line 1: tz: unknown key: did you mean \"zone\"?\nline 2: zonee: unknown key: did you mean \"zone\"?",
+	} {
+		doc := Parse([]byte(text))
+		doc.Root().Alias("zone", "tz", "timezone")
+		doc.Root().StringOr("zone", "")
+		if err := doc.Finish(); err == nil || err.Error() != want {
+			t.Errorf("%q:\n%v\nwant:\n%s", text, err, want)
 		}
 	}
 }

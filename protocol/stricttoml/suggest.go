@@ -2,10 +2,16 @@ package stricttoml
 
 import "slices"
 
-// nearest returns the known name that is most likely meant by a misspelt one,
-// "" if none is near.
-func nearest(name string, known []string) string {
-	best, bestDistance := "", 1+max(1, len(name)/3)
+// Nearest returns the known name that is most likely meant by a misspelt one,
+// "" if none is near. It sorts known.
+func Nearest(name string, known []string) string {
+	return NearestWithin(max(1, len(name)/3), name, known)
+}
+
+// NearestWithin is Nearest for names of which a few are near each other: at
+// most so many steps away.
+func NearestWithin(steps int, name string, known []string) string {
+	best, bestDistance := "", steps+1
 	slices.Sort(known)
 	for _, k := range known {
 		if d := distance(name, k); d < bestDistance {

@@ -39,6 +39,17 @@ func (t *Table) Lacks(key string) bool {
 	return !t.Has(key) && t.node.origin != orphaned && !t.doc.lost
 }
 
+// Alias has an unknown key of one of these names answered with key, which is
+// too far from them to be taken for a slip of the pen.
+func (t *Table) Alias(key string, names ...string) {
+	if t.node.aliases == nil {
+		t.node.aliases = map[string]string{}
+	}
+	for _, name := range names {
+		t.node.aliases[name] = key
+	}
+}
+
 // lineOf returns the line of a key, or of the table where the key is absent.
 func (t *Table) lineOf(key string) int {
 	if n := t.node.fields[key]; n != nil {

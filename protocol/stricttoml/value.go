@@ -1,9 +1,6 @@
 package stricttoml
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // maxItems bounds the length of an array.
 const maxItems = 4096
@@ -111,14 +108,14 @@ func (v Value) Int() (int64, bool) {
 	return v.node.integer()
 }
 
-// Date returns the value if it is a date without a time, as its midnight in
-// UTC.
-func (v Value) Date() (time.Time, bool) {
+// Date returns the text of the value if it is a date without a time. It may be
+// one that is in no calendar: that is for who reads it to say, of text and of
+// dates alike.
+func (v Value) Date() (string, bool) {
 	if v.node.kind != kindDate {
-		return time.Time{}, false
+		return "", false
 	}
-	midnight, err := time.Parse(time.DateOnly, v.node.text)
-	return midnight, err == nil
+	return v.node.text, true
 }
 
 // Faultf records a fault of the value: what is wrong, a colon, what would be
