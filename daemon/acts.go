@@ -152,7 +152,7 @@ func (sub submission) on() string {
 // carryOut returns what the act has become, and how often it had the HSM sign.
 func (a *appliance) carryOut(ctx context.Context, sub *submission) (done outcome, signs uint64, err error) {
 	if err := a.judge(sub); err != nil {
-		return outcome{}, 0, err
+		return outcome{}, 0, a.orEarlier(sub, err)
 	}
 	release, err := a.reserve(sub.act.Nonce)
 	if err != nil {
@@ -182,6 +182,19 @@ func (a *appliance) carryOut(ctx context.Context, sub *submission) (done outcome
 		}
 	}
 	return done, p.signs, nil
+}
+
+// orEarlier tells the first officer who signs, and not only the last, what is
+// wrong with the content itself: of a policy an account that does not exist.
+func (a *appliance) orEarlier(sub *submission, err error) error {
+	begin, ok := procedures[sub.act.Kind]
+	if !errors.Is(err, authority.ErrTooFew) || len(sub.signers) == 0 || !ok {
+		return err
+	}
+	if _, early := begin(a, *sub); errors.Is(early, authority.ErrMalformed) {
+		return early
+	}
+	return err
 }
 
 // errUnsupported is returned for an act of a kind that is not built yet.

@@ -191,6 +191,7 @@ func TestStoreOfRootsOwnMakingSignsNothing(t *testing.T) {
 // exists.
 func forge(t testing.TB, r *officers, g authority.Genesis, facts register.Facts) {
 	t.Helper()
+	r.edited = true
 	everybody, two, three := r.everybody(), []string{"sara", "sven"}, []string{"adam", "sara", "sven"}
 	if g.Authority == authority.Development {
 		everybody, two, three = nil, nil, nil

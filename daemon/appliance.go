@@ -35,6 +35,7 @@ type appliance struct {
 
 	meters    *meters
 	approvals *approvals
+	counts    *counts
 	selfTests *selfTests
 	backups   *backups
 	journal   *systemd.Journal
@@ -93,12 +94,18 @@ func (a *appliance) refuse(r refusal, describe described, answer *protocol.Error
 		answer.Event, answer.Counted = t.event, true
 		return answer
 	}
+	settled := false
+	defer func() { // also of a panic: who asks the same meanwhile waits for it
+		if !settled {
+			a.ledger.abandon(r, t)
+		}
+	}()
 	e, private := describe()
 	c := &store.Commit{Events: []*audit.Event{e}, Private: []map[string]audit.Private{private}}
 	if err := a.store.Record(c); err != nil {
-		a.ledger.abandon(r, t)
 		return storeError(err)
 	}
+	settled = true
 	t.settle(c.Receipts[0].Event)
 	answer.Event = &c.Receipts[0].Event
 	a.journal.Send(systemd.Refusals, fmt.Sprintf("%s: %s (%s)", r.result, r.reason, r.rule), append([]systemd.Field{systemd.UID(r.uid),

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,51 +31,130 @@ func decidesApproval(k authority.Kind) bool {
 type approvals struct {
 	wentOn uint64 // event of the last act that put an older log in force: of older approvals not all uses are known
 
-	mu   sync.Mutex
-	byID map[string]*approval
+	mu     sync.Mutex
+	byID   map[string]*approval
+	shares map[uint32]*share // of the uids that asked
+	weight int               // of all
+	swept  time.Time
 }
 
 // An approval is one record with what is being signed under it.
 type approval struct {
 	record   register.Approval
 	reserved uint32
+	signing  map[string]bool // digests that are being signed, of one that is bound to them
 	proof    *proving
+	end      time.Time // of what was asked for
 }
+
+// A share is what the approvals take that one uid asked for, and what he is
+// asking for just now.
+type share struct{ pending, weight int }
+
+// How much may be asked for: of one uid, what nobody has decided yet, with what
+// ended undecided in the last hour; and in weight (one, and one for each digest)
+// what runs of one uid and of all. Memory is bounded by it, and what a caller
+// can have written down for ever while no officer answers him.
+const (
+	maxAsked     = 256
+	maxOfOne     = 10_000
+	maxApprovals = 50_000
+	keptEnded    = time.Hour
+	sweepEach    = time.Minute
+)
+
+func weightOf(r register.Approval) int { return 1 + len(r.Asked.Digests) }
 
 func openApprovals(st *store.Store, wentOn uint64) (*approvals, error) {
 	records, err := st.Approvals(st.Position().Recorded.Add(-maxBehind))
 	if err != nil {
 		return nil, fmt.Errorf("reading approvals: %w", err)
 	}
-	a := &approvals{wentOn: wentOn, byID: make(map[string]*approval, len(records))}
+	a := &approvals{wentOn: wentOn, byID: make(map[string]*approval, len(records)), shares: map[uint32]*share{}}
 	for _, r := range records {
-		a.byID[r.ID] = &approval{record: r, proof: new(proving)}
+		a.add(r, new(proving))
 	}
 	return a, nil
 }
 
-// follow takes what the committer has made of approvals. How many uses are
-// spent is settled by who reserved them.
+func (a *approvals) add(r register.Approval, proof *proving) {
+	_, end, _ := r.Asked.Window() // of a record that is no good: long ago
+	a.byID[r.ID] = &approval{record: r, proof: proof, end: end}
+	a.count(r, 1)
+}
+
+// count adds a record to what its uid has, or takes it away.
+func (a *approvals) count(r register.Approval, sign int) {
+	s := a.shareOf(r.Asked.UID)
+	s.weight += sign * weightOf(r)
+	a.weight += sign * weightOf(r)
+	if r.State == policy.Pending {
+		s.pending += sign
+	}
+	if *s == (share{}) {
+		delete(a.shares, r.Asked.UID)
+	}
+}
+
+func (a *approvals) shareOf(uid uint32) *share {
+	if a.shares[uid] == nil {
+		a.shares[uid] = new(share)
+	}
+	return a.shares[uid]
+}
+
+// claim keeps room for a request of uid until release; false if there is none.
+func (a *approvals) claim(uid uint32, weight int) (release func(), ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.shareOf(uid)
+	if s.pending >= maxAsked || s.weight+weight > maxOfOne || a.weight+weight > maxApprovals {
+		return nil, false
+	}
+	s.pending, s.weight, a.weight = s.pending+1, s.weight+weight, a.weight+weight
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		s := a.shareOf(uid)
+		s.pending, s.weight, a.weight = s.pending-1, s.weight-weight, a.weight-weight
+		if *s == (share{}) {
+			delete(a.shares, uid)
+		}
+	}, true
+}
+
+// follow takes what the committer has made of approvals. What is used of them
+// is settled by who reserved it.
 func (a *approvals) follow(records []register.Approval) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, r := range records {
-		if was := a.byID[r.ID]; was != nil {
-			r.Used = was.record.Used
-			was.record = r
+		was := a.byID[r.ID]
+		if was == nil {
+			a.add(r, proven())
 			continue
 		}
-		a.byID[r.ID] = &approval{record: r, proof: proven()}
+		a.count(was.record, -1)
+		r.Used, r.Signed = was.record.Used, was.record.Signed
+		was.record = r
+		a.count(r, 1)
 	}
 }
 
-// drop forgets those that ended a while ago: the store has them.
+// drop forgets, once in a while, those that are used up and those that ended
+// long enough ago: the store has them.
 func (a *approvals) drop(now time.Time) (gone []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if since := now.Sub(a.swept); since >= 0 && since < sweepEach {
+		return nil
+	}
+	a.swept = now
 	for id, p := range a.byID {
-		if _, until, err := p.record.Asked.Window(); err != nil || until.Add(time.Hour).Before(now) {
+		spent := p.record.State == policy.Granted && p.record.Used >= p.record.Count && p.reserved == 0
+		if spent || p.end.Add(keptEnded).Before(now) {
 			delete(a.byID, id)
+			a.count(p.record, -1)
 			gone = append(gone, id)
 		}
 	}
@@ -92,39 +172,32 @@ func (a *approvals) find(id string) (register.Approval, *proving, bool) {
 	return p.record, p.proof, true
 }
 
+// isRevoked tells whether an officer took back an approval that ran.
+func (a *approvals) isRevoked(id string) bool {
+	if id == "" {
+		return false
+	}
+	r, _, ok := a.find(id)
+	return ok && r.State == policy.Revoked
+}
+
 // all returns the records, those that end first before the others.
 func (a *approvals) all() []register.Approval {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	all := make([]register.Approval, 0, len(a.byID))
 	for _, p := range a.byID {
 		all = append(all, p.record)
 	}
+	a.mu.Unlock()
 	slices.SortFunc(all, func(x, y register.Approval) int {
 		return cmp.Or(cmp.Compare(x.Until, y.Until), cmp.Compare(x.ID, y.ID))
 	})
 	return all
 }
 
-// pending counts the approvals of uid that nobody has decided yet.
-func (a *approvals) pending(uid uint32, now time.Time) (mine, all int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, p := range a.byID {
-		if _, until, err := p.record.Asked.Window(); err != nil || until.Before(now) {
-			continue
-		}
-		all++
-		if p.record.State == policy.Pending && p.record.Asked.UID == uid {
-			mine++
-		}
-	}
-	return mine, all
-}
-
-// argument is what the approval of that id says about a use; nil if the request
-// names none.
-func (a *approvals) argument(id string, fits func(register.Asking) bool) *policy.Approval {
+// argument is what the approval of that id says about a use of a value; nil if
+// the request names none. fits judges all of the request but the value.
+func (a *approvals) argument(id, value string, fits func(register.Asking) bool) *policy.Approval {
 	if id == "" {
 		return nil
 	}
@@ -138,26 +211,53 @@ func (a *approvals) argument(id string, fits func(register.Asking) bool) *policy
 	if !keepsReservations {
 		reserved = 0
 	}
-	arg := p.record.Argument(reserved, fits(p.record.Asked))
+	arg := p.record.Argument(reserved, fits(p.record.Asked) && p.takes(value))
 	arg.Unknown = p.record.Event < a.wentOn
 	return &arg
 }
 
-func (a *approvals) reserve(id string, n uint32) {
+// takes tells whether a value may be signed under the approval: of digests each
+// once.
+func (p *approval) takes(value string) bool {
+	if p.record.Asked.Form != policy.ByDigests {
+		return true
+	}
+	_, free := p.record.Digest(value)
+	return free && !p.signing[value]
+}
+
+func (a *approvals) reserve(id, value string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p := a.byID[id]; p != nil {
-		p.reserved += n
+	p := a.byID[id]
+	if p == nil {
+		return
+	}
+	p.reserved++
+	if p.record.Asked.Form == policy.ByDigests {
+		if p.signing == nil {
+			p.signing = map[string]bool{}
+		}
+		p.signing[value] = true
 	}
 }
 
-// settle gives reserved uses back; spent of them are in the log.
-func (a *approvals) settle(id string, reserved, spent uint32) {
+// settle ends the reservation of one use; spent tells whether it is in the log.
+func (a *approvals) settle(id, value string, spent bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p := a.byID[id]; p != nil {
-		p.reserved -= reserved
-		p.record.Used += spent
+	p := a.byID[id]
+	if p == nil {
+		return
+	}
+	p.reserved--
+	delete(p.signing, value)
+	if !spent {
+		return
+	}
+	p.record.Used++
+	if i, free := p.record.Digest(value); free {
+		p.record.Signed = append(slices.Clip(p.record.Signed), i)
 	}
 }
 
@@ -165,6 +265,9 @@ func (a *approvals) settle(id string, reserved, spent uint32) {
 // and the acts that decided it. Officers sign the SM3 of what was asked for, so
 // a record that somebody wrote into the file proves nothing.
 func (a *appliance) proveApproval(id string) error {
+	if err := a.counts.ofApproval(id); err != nil {
+		return err
+	}
 	record, proof, ok := a.approvals.find(id)
 	if !ok || proof.done.Load() {
 		if ok {
@@ -205,7 +308,7 @@ func (a *appliance) holdApproval(record register.Approval) error {
 			return fmt.Errorf("%w: event %d: %w", register.ErrUnproven, seq, err)
 		}
 	}
-	made.Used = record.Used
+	made.Used, made.Signed = record.Used, record.Signed // what the log says of them is recounted apart
 	want, err := made.Marshal()
 	if err != nil {
 		return err
@@ -303,6 +406,12 @@ func (a *appliance) checkDecision(sub submission, id string) error {
 	if !ok {
 		return fmt.Errorf("%w: approval %s has ended", errConflict, id)
 	}
+	if sub.act.Kind == authority.ApprovalGrant && a.isAsker(sub, record.Asked.UID) {
+		return fmt.Errorf("%w: uid %d asked for approval %s, and does not grant it to himself", authority.ErrRole, record.Asked.UID, id)
+	}
+	if err := a.checkCounts(sub, record.Asked.Entry); err != nil {
+		return err
+	}
 	next, err := record.Decided(sub.act, sub.content, register.Deciders(roleOf(sub.signers), sub.who.UID), 0)
 	if err != nil {
 		return err
@@ -314,6 +423,32 @@ func (a *appliance) checkDecision(sub submission, id string) error {
 	return nil
 }
 
+// checkCounts refuses the grant of an officer whom the policy does not count: it
+// would be told as granted and allow nothing.
+func (a *appliance) checkCounts(sub submission, entry string) error {
+	acct := a.book.find(entry)
+	if sub.act.Kind != authority.ApprovalGrant || acct == nil {
+		return nil
+	}
+	asked, _ := acct.policy.Policy().Approvals()
+	for _, id := range register.Deciders(roleOf(sub.signers), sub.who.UID) {
+		if len(asked.Custodians) > 0 && !slices.Contains(asked.Custodians, id) {
+			return fmt.Errorf("%w: the policy of %s counts the approval of %s, not of %s", authority.ErrRole, entry, strings.Join(asked.Custodians, ", "), id)
+		}
+	}
+	return nil
+}
+
+// isAsker tells whether the account that asked is that of one who signs, or of
+// who brings what nobody has to sign.
+func (a *appliance) isAsker(sub submission, asker uint32) bool {
+	if len(sub.signers) == 0 {
+		return sub.who.UID == asker
+	}
+	o, ok := a.roster.roll().Reader(asker)
+	return ok && slices.ContainsFunc(sub.signers, func(s authority.Signer) bool { return s.ID == o.ID })
+}
+
 // fits tells whether what is asked for here is what the approval is bound to.
 func (u *use) fits(it *item) func(register.Asking) bool {
 	return func(asked register.Asking) bool {
@@ -323,10 +458,8 @@ func (u *use) fits(it *item) func(register.Asking) bool {
 		switch asked.Form {
 		case policy.ByDocument:
 			return asked.DocSM3 != "" && hex.EncodeToString(it.context.GetDocSm3()) == asked.DocSM3
-		case policy.ByDigests:
-			return it.failed == nil && slices.Contains(asked.Digests, u.value(it))
-		case policy.ByCount:
-			return true
+		case policy.ByDigests, policy.ByCount:
+			return it.failed == nil
 		}
 		return false // references are of stamps
 	}

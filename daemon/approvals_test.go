@@ -104,17 +104,17 @@ func TestApprovalIsAskedGrantedAndUsedOnce(t *testing.T) {
 	info := r.ask(nil)
 	expectCode(t, "before it is granted", r.useApproved(info.Id, nil), protocol.ApprovalNeeded)
 	r.must(authority.ApprovalGrant, keptEntry, granting(info), "carl")
-	expectCode(t, "for another document", r.useApproved(info.Id, func(req *protocol.SignRequest) { req.Context.DocSm3 = bytes.Repeat([]byte{8}, 32) }), protocol.ApprovalNeeded)
+	expectCode(t, "for another document", r.useApproved(info.Id, func(req *protocol.SignRequest) { req.Context.DocSm3 = bytes.Repeat([]byte{8}, 32) }), protocol.ApprovalDenied)
 	expectCode(t, "granted", r.useApproved(info.Id, nil), 0)
 	use := r.lastEvent()
 	if use.Approval != info.Id || !strings.Contains(use.Given, `"by":["carl"]`) {
 		t.Errorf("the event of the use names approval %q with %s", use.Approval, use.Given)
 	}
-	expectCode(t, "once more", r.useApproved(info.Id, nil), protocol.ApprovalNeeded)
+	expectCode(t, "once more", r.useApproved(info.Id, nil), protocol.ApprovalDenied)
 	r.stop()
 	r.start()
 	r.waitMode(Serving)
-	expectCode(t, "once more after a restart", r.useApproved(info.Id, nil), protocol.ApprovalNeeded)
+	expectCode(t, "once more after a restart", r.useApproved(info.Id, nil), protocol.ApprovalDenied)
 	status, err := r.caller(callerUID).ApprovalStatus(context.Background(), info.Id)
 	mustDo(t, err)
 	if status.State != protocol.ApprovalState_APPROVAL_GRANTED || status.Used != 1 || status.Count != 1 {
@@ -131,7 +131,7 @@ func TestApprovalIsProvenByItsActsAfterARestart(t *testing.T) {
 	r.start()
 	r.waitMode(Serving)
 	expectCode(t, "second use", r.useApproved(info.Id, nil), 0)
-	expectCode(t, "third", r.useApproved(info.Id, nil), protocol.ApprovalNeeded)
+	expectCode(t, "third", r.useApproved(info.Id, nil), protocol.ApprovalDenied)
 }
 
 func TestWhoMayDecideAnApproval(t *testing.T) {
@@ -223,7 +223,7 @@ func TestApprovalOfDigestsAndOfACount(t *testing.T) {
 		req.Form, req.Digests, req.Context.DocSm3 = protocol.ApprovalForm_BY_DIGESTS, [][]byte{in.GetDigest()}, nil
 	})
 	r.must(authority.ApprovalGrant, keptEntry, granting(byDigest), "carl")
-	expectCode(t, "another digest", r.useApproved(byDigest.Id, nil), protocol.ApprovalNeeded)
+	expectCode(t, "another digest", r.useApproved(byDigest.Id, nil), protocol.ApprovalDenied)
 	expectCode(t, "that digest", r.useApproved(byDigest.Id, func(req *protocol.SignRequest) { req.Inputs[0] = in }), 0)
 	byCount := r.ask(func(req *protocol.ApprovalRequest) {
 		req.Form, req.Count, req.Context.DocSm3 = protocol.ApprovalForm_BY_COUNT, 3, nil
@@ -232,11 +232,11 @@ func TestApprovalOfDigestsAndOfACount(t *testing.T) {
 	batch := func(req *protocol.SignRequest) {
 		req.Inputs = append(req.Inputs, digestInput(algo.ECDSAP256SHA256), digestInput(algo.ECDSAP256SHA256))
 	}
-	expectCode(t, "three of the two that were granted", r.useApproved(byCount.Id, batch), protocol.ApprovalNeeded)
+	expectCode(t, "three of the two that were granted", r.useApproved(byCount.Id, batch), protocol.ApprovalDenied)
 	for range 2 {
 		expectCode(t, "one of two", r.useApproved(byCount.Id, nil), 0)
 	}
-	expectCode(t, "the third", r.useApproved(byCount.Id, nil), protocol.ApprovalNeeded)
+	expectCode(t, "the third", r.useApproved(byCount.Id, nil), protocol.ApprovalDenied)
 }
 
 func TestWhatMayBeAskedFor(t *testing.T) {
@@ -300,7 +300,8 @@ func TestApprovalsAreShownToThoseTheyAreFor(t *testing.T) {
 		want int
 	}{
 		"the custodian": {r.officer("audit", custodianUID, auditGID), 200}, "the auditor": {r.officer("audit", auditorUID, auditGID), 200},
-		"whoever brings acts": {r.rig.administrator(), 200}, "the group alone": {r.officer("audit", auditorUID+9, auditGID), 403},
+		"the custodian, who may bring acts":    {r.officer("admin", custodianUID, adminGID), 200},
+		"who may bring acts and is no officer": {r.rig.administrator(), 403}, "the group alone": {r.officer("audit", auditorUID+9, auditGID), 403},
 	} {
 		if status, body := c.o.call("GET", admin.PathApprovals+"/"+info.Id, ""); status != c.want {
 			t.Errorf("%s: %d %s, want %d", what, status, body, c.want)
@@ -341,7 +342,7 @@ func TestApprovalsFromBeforeARestoreAreGoodForNothing(t *testing.T) {
 	v.lose()
 	v.restore(body)
 	v.one = nil
-	expectCode(t, "after the restore", v.useApproved(info.Id, nil), protocol.ApprovalNeeded)
+	expectCode(t, "after the restore", v.useApproved(info.Id, nil), protocol.ApprovalDenied)
 }
 
 // Root who writes a grant into the store has granted nothing.
@@ -377,4 +378,100 @@ func TestGrantInTheStoreAloneIsNone(t *testing.T) {
 	if !strings.Contains(b.journal.String(), "record-unproven") {
 		t.Error("nobody was told")
 	}
+}
+
+// Who is told to ask again right away is answered when he does.
+func TestRequestForApprovalThatWasOvertakenIsJudgedAnew(t *testing.T) {
+	r := approvalRig(t, approvalLines)
+	a := r.server.appliance()
+	req := asked(func(req *protocol.ApprovalRequest) { req.RequestId, req.Count = "a1", 1 })
+	k := &asking{appliance: a, who: Peer{UID: uint32(myUID(callerUID)), GIDs: []uint32{uint32(myUID(callerUID))}}, call: 1, req: req, account: a.book.find(keptEntry), at: a.instant()}
+	if reply, f := k.recall(); reply != nil || f != nil {
+		t.Fatal(reply, f)
+	}
+	if f := k.judge(); f != nil {
+		t.Fatal(f)
+	}
+	r.must(authority.PolicySet, keptEntry, authority.SetPolicy{Text: quotaPolicy(approvalLines+"# again\n", callerUID)}, "sara", "sven")
+	_, f := k.record()
+	if !errors.Is(f, protocol.Changed) || f.Retry != protocol.Retry_NOW {
+		t.Fatalf("%v %v", f, f.GetRetry())
+	}
+	_, err := r.caller(callerUID).RequestApproval(context.Background(), asked(func(req *protocol.ApprovalRequest) { req.RequestId = "a1" }))
+	if err != nil {
+		t.Errorf("the retry that the answer told him to make: %v", err)
+	}
+}
+
+// Requests that end soon count for an hour all the same: what nobody decides is
+// bounded, in memory and in the store.
+func TestRequestsForApprovalThatEndSoonAreBoundedToo(t *testing.T) {
+	r := approvalRig(t, approvalLines)
+	c := r.caller(callerUID)
+	n := 0
+	for range maxAsked + 50 {
+		_, err := c.RequestApproval(context.Background(), asked(func(req *protocol.ApprovalRequest) {
+			req.NotAfter = timestamppb.New(r.clock.real().Add(2 * time.Second))
+		}))
+		if errors.Is(err, protocol.Busy) {
+			break
+		}
+		mustDo(t, err)
+		if n++; n%50 == 49 {
+			r.clock.pass(3 * time.Second)
+		}
+	}
+	if n != maxAsked {
+		t.Errorf("%d requests were taken, want %d", n, maxAsked)
+	}
+	r.clock.pass(keptEnded + time.Minute)
+	r.server.appliance().tick()
+	if _, err := c.RequestApproval(context.Background(), asked(nil)); err != nil {
+		t.Errorf("an hour later: %v", err)
+	}
+	a := r.server.appliance().approvals
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.byID) != 1 || a.weight != 1 || len(a.shares) != 1 {
+		t.Errorf("in memory: %d approvals of weight %d, %d shares", len(a.byID), a.weight, len(a.shares))
+	}
+}
+
+// What was signed under an approval does not leave any more once it is revoked,
+// nor to who repeats his request.
+func TestRevocationHoldsBackRecordedAnswers(t *testing.T) {
+	r := approvalRig(t, approvalLines)
+	info := r.ask(nil)
+	r.must(authority.ApprovalGrant, keptEntry, granting(info), "carl")
+	req := signRequest(keptEntry, algo.ECDSAP256SHA256, 1)
+	req.Approval, req.Context.DocSm3, req.RequestId = info.Id, fileSM3, "s1"
+	if _, err := r.caller(callerUID).Sign(context.Background(), req); err != nil {
+		t.Fatal(err)
+	}
+	p := &permit{appliance: r.server.appliance(), entry: keptEntry, rev: r.server.appliance().book.find(keptEntry).entry.Rev, approval: info.Id}
+	if !p.holds() {
+		t.Error("the permit of a granted approval does not hold")
+	}
+	r.must(authority.ApprovalRevoke, keptEntry, ending(info), "sara")
+	if p.holds() {
+		t.Error("the permit of a revoked approval holds")
+	}
+	reply, err := r.caller(callerUID).Sign(context.Background(), req)
+	if err == nil && reply.Results[0].GetSigned() != nil {
+		t.Error("the signature left after the answer to the revocation")
+	}
+}
+
+// Who approves two contracts has not approved one of them twice.
+func TestEachApprovedDigestIsSignedOnce(t *testing.T) {
+	r := approvalRig(t, approvalLines)
+	one, two := digestInput(2), digestInput(2)
+	info := r.ask(func(req *protocol.ApprovalRequest) {
+		req.Form, req.Digests, req.Context.DocSm3 = protocol.ApprovalForm_BY_DIGESTS, [][]byte{one.GetDigest(), two.GetDigest()}, nil
+	})
+	r.must(authority.ApprovalGrant, keptEntry, granting(info), "carl")
+	first := func(req *protocol.SignRequest) { req.Inputs[0] = one }
+	expectCode(t, "the first", r.useApproved(info.Id, first), 0)
+	expectCode(t, "the first once more", r.useApproved(info.Id, first), protocol.ApprovalDenied)
+	expectCode(t, "the second", r.useApproved(info.Id, func(req *protocol.SignRequest) { req.Inputs[0] = two }), 0)
 }

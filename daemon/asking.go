@@ -17,13 +17,6 @@ import (
 	"signet/systemd"
 )
 
-// How many requests for approval may wait: of one caller, and of all that run,
-// decided ones too. They are in memory.
-const (
-	maxAsked    = 256
-	maxApproved = 100_000
-)
-
 // opAsk is the op of the event of a request for approval.
 const opAsk = "approval.request"
 
@@ -44,6 +37,11 @@ func (a *appliance) requestApproval(ctx context.Context, who Peer, call uint64, 
 	if fault := k.judge(); fault != nil {
 		return nil, fault
 	}
+	release, ok := a.approvals.claim(who.UID, 1+len(req.Digests))
+	if !ok {
+		return nil, protocol.NewError(protocol.Busy, "want at most %d requests for approval that nobody has decided, and %d approvals that run", maxAsked, maxOfOne).RetryIn(time.Minute)
+	}
+	defer release()
 	return k.record()
 }
 
@@ -70,8 +68,10 @@ func (k *asking) recall() (*protocol.ApprovalReply, *protocol.Error) {
 		return nil, storeError(err)
 	case earlier == nil:
 		return nil, nil
-	case earlier.Content != k.idem.Content || len(earlier.Items) != 1 || !earlier.Items[0].Allowed:
+	case earlier.Content != k.idem.Content || len(earlier.Items) != 1:
 		return nil, protocol.NewError(protocol.RequestIDReused, "this request_id was used for other content").WithField("request_id")
+	case !earlier.Items[0].Allowed:
+		return nil, nil // it was overtaken: it is judged anew
 	}
 	at := k.store.Position()
 	e, leaf, err := k.store.Event(earlier.Items[0].Event)
@@ -93,6 +93,9 @@ func (k *asking) recall() (*protocol.ApprovalReply, *protocol.Error) {
 func (k *asking) judge() *protocol.Error {
 	if k.account == nil {
 		return k.refuseAsking(policy.Decision{Reason: policy.UnknownEntry, Rule: "entry", Need: "the id of an entry"})
+	}
+	if !k.account.policy.Names(k.who.UID, k.who.GIDs) { // before all else, as for a use: a stranger learns nothing more
+		return k.refuseAsking(policy.Decision{Reason: policy.NotACaller, Rule: "callers", Need: "an account that the entry's policy allows: ask its security officers"})
 	}
 	if err := k.prove(k.account); err != nil {
 		if isStoreError(err) {
@@ -120,9 +123,6 @@ func (k *asking) judge() *protocol.Error {
 		return protocol.NewError(protocol.Malformed, "it has passed: want an instant to come").WithField("not_after")
 	case until.After(k.at.Time.Add(longestApproval)):
 		return protocol.NewError(protocol.Malformed, "want an instant within %d days", int(longestApproval.Hours()/24)).WithField("not_after")
-	}
-	if mine, all := k.approvals.pending(k.who.UID, k.at.Time); mine >= maxAsked || all >= maxApproved {
-		return protocol.NewError(protocol.Busy, "%d of your requests for approval wait to be decided, %d approvals run: want at most %d and %d", mine, all, maxAsked, maxApproved).RetryIn(time.Minute)
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func formOf(f protocol.ApprovalForm) (policy.Form, error) {
 }
 
 func (k *asking) refuseAsking(d policy.Decision) *protocol.Error {
-	answer := protocol.NewError(protocol.Code(d.Reason), "want %s", d.Need).WithRule(d.Rule).RetryAt(d.After)
+	answer := decisionError(d)
 	describe := func() (*audit.Event, map[string]audit.Private) {
 		e := k.event()
 		e.Kind = audit.KindRefuse

@@ -21,6 +21,7 @@ type permit struct {
 	appliance *appliance
 	entry     string
 	rev       uint64
+	approval  string // under which they were made, "" if under none: a revocation takes it back
 }
 
 // withdraw waits until no write is under way that saw the register as it was
@@ -37,11 +38,11 @@ func (p *permit) holds() bool {
 		return true
 	}
 	acct := p.appliance.book.find(p.entry)
-	return acct != nil && acct.entry.Rev == p.rev && acct.entry.MaySign()
+	return acct != nil && acct.entry.Rev == p.rev && acct.entry.MaySign() && !p.appliance.approvals.isRevoked(p.approval)
 }
 
 // withheld is what a caller is told instead of signatures that were recorded
 // and must not leave any more.
 func withheld() *protocol.Error {
-	return protocol.NewError(protocol.Changed, "the entry changed before this answer left: its signatures are in the log and were withheld").WithRule("entry.status")
+	return protocol.NewError(protocol.Changed, "the entry or its approval changed before this answer left: its signatures are in the log and were withheld").WithRule("entry.status")
 }

@@ -160,7 +160,7 @@ func TestPermitsEndWithTheirStore(t *testing.T) {
 	r := startedRig(t)
 	r.entry("p256", "EC-P256")
 	a := r.server.appliance()
-	p := &permit{a, "p256", a.book.find("p256").entry.Rev}
+	p := &permit{appliance: a, entry: "p256", rev: a.book.find("p256").entry.Rev}
 	if !p.holds() {
 		t.Fatal("the entry is active and its permit does not hold")
 	}

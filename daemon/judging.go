@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"slices"
 
 	"signet/daemon/internal/audit"
@@ -44,8 +45,11 @@ func (u *use) decide() *protocol.Error {
 }
 
 func (u *use) internalOr(err error) *protocol.Error {
-	if isStoreError(err) {
+	switch {
+	case isStoreError(err):
 		return storeError(err)
+	case errors.Is(err, errNoEntry):
+		return protocol.NewError(protocol.UnknownEntry, "no entry of that id").WithField("entry").WithRule("entry")
 	}
 	return u.internal("deciding", err)
 }
@@ -57,32 +61,55 @@ func (u *use) judgeAll() error {
 	if err := u.proveAll(); err != nil {
 		return err
 	}
-	p := u.account.policy.Policy()
+	if !u.account.policy.Names(u.who.UID, u.who.GIDs) {
+		// A stranger is refused by the first rule: he keeps nobody waiting for
+		// the lock, and nothing is counted for him.
+		u.lookAtClock()
+		u.judgeOpen(nil)
+		return nil
+	}
 	u.meter = u.meters.find(u.req.Entry)
 	u.meter.mu.Lock()
 	defer u.meter.mu.Unlock()
+	// Once more, under the lock: by a revision of before, the meter would be
+	// filled while uses that nobody reserved are under way.
+	u.look()
+	if u.account == nil {
+		return errNoEntry
+	}
+	p := u.account.policy.Policy()
 	if len(p.Quotas()) > 0 {
 		if err := u.meter.fill(u.store, u.req.Entry); err != nil {
 			return err
 		}
 	}
-	now := u.instant() // under the lock: the log has no later decision of the entry with an earlier time
-	u.at = p.At(now.Time, now.Clock)
+	u.lookAtClock()
+	var counts []policy.Count
 	if u.meter.filled {
 		u.reserved = u.meter.reserve(u.who.UID, u.at.Time)
+		counts = u.meter.counts(p.Windows(u.at.Time), u.who.UID, u.meters.lossesFor(u.account.record))
 	}
-	lost := u.meters.lossesFor(u.account.record)
-	windows := p.Windows(u.at.Time)
-	for _, it := range u.open() {
-		u.judge(it, windows, lost)
-		if !it.decision.Allowed() && !u.req.Partial {
-			break
-		}
-	}
+	u.judgeOpen(counts)
 	return nil
 }
 
+// lookAtClock takes the time of the decision.
+func (u *use) lookAtClock() {
+	now := u.instant()
+	u.at = u.account.policy.Policy().At(now.Time, now.Clock)
+}
+
+func (u *use) judgeOpen(counts []policy.Count) {
+	for _, it := range u.open() {
+		u.judge(it, counts)
+		if !it.decision.Allowed() && !u.req.Partial {
+			return
+		}
+	}
+}
+
 // proveAll finds out before the lock is taken what takes long the first time.
+// It does not wait for the counts to be held to the log: see counts.
 func (u *use) proveAll() error {
 	if err := u.prove(u.account); isStoreError(err) {
 		return err
@@ -99,22 +126,16 @@ func (u *use) proveAll() error {
 // giveBack ends the reservations of the request: what was recorded as allowed
 // is spent, the rest is free again.
 func (u *use) giveBack() {
-	var spent, approved, used uint32
+	var spent uint32
 	for _, it := range u.items {
 		recorded := it.signed != nil && !it.signed.Repeated
 		if recorded {
 			spent++
 		}
 		if it.approved {
-			approved++
-			if recorded {
-				used++
-			}
+			u.approvals.settle(u.req.Approval, u.value(it), recorded)
 		}
 		it.approved = false
-	}
-	if approved > 0 {
-		u.approvals.settle(u.req.Approval, approved, used)
 	}
 	if u.reserved != nil {
 		u.meter.settle(u.reserved, spent)
@@ -133,14 +154,11 @@ func (u *use) open() []*item {
 	return open
 }
 
-// judge decides one item and reserves what it was granted. The caller holds the
-// meter's lock.
-func (u *use) judge(it *item, windows []policy.Count, lost losses) {
+// judge decides one item and reserves what it was granted, in counts too. For
+// who may call at all, the meter's lock is held.
+func (u *use) judge(it *item, counts []policy.Count) {
 	e := u.account.entry
-	usage := policy.Usage{Approval: u.approvalFor(it)}
-	if u.meter.filled {
-		usage.Counts = slices.Clone(u.meter.counts(windows, u.who.UID, lost))
-	}
+	usage := policy.Usage{Counts: slices.Clone(counts), Approval: u.approvalFor(it)}
 	request := policy.Request{
 		UID: u.who.UID, GIDs: u.who.GIDs, Operation: it.operation(), Algorithm: u.alg,
 		Purpose: it.context.GetPurpose(), BatchSize: len(u.items), Carries: carried(it.context),
@@ -157,8 +175,13 @@ func (u *use) judge(it *item, windows []policy.Count, lost losses) {
 	if u.reserved != nil {
 		u.reserved.n++
 	}
+	for i := range counts {
+		if keepsReservations {
+			counts[i].Reserved++
+		}
+	}
 	if usage.Approval != nil {
-		u.approvals.reserve(u.req.Approval, 1)
+		u.approvals.reserve(u.req.Approval, u.value(it))
 		it.approved = true
 	}
 }
@@ -169,7 +192,7 @@ func (u *use) approvalFor(it *item) *policy.Approval {
 	if _, asked := u.account.policy.Policy().Approvals(); !asked {
 		return nil
 	}
-	arg := u.approvals.argument(u.req.Approval, u.fits(it))
+	arg := u.approvals.argument(u.req.Approval, u.value(it), u.fits(it))
 	if arg != nil && arg.State != policy.NoApproval && u.proveApproval(u.req.Approval) != nil {
 		return &policy.Approval{ID: u.req.Approval} // one that does not prove itself is none
 	}

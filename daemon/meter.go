@@ -15,9 +15,10 @@ import (
 // and spent or given back when its event is durable or never will be: so two
 // decisions never see the same last use as free.
 //
-// It is filled from the store when a policy with quotas first asks. Until then
-// uses are not reserved here: what was decided before such a policy was set is
-// in the store, or is overtaken by the new revision.
+// It is filled from the store when a policy with quotas first asks, by the
+// revision that is in force under the lock. Until then uses are not reserved
+// here: what was decided before such a policy was set is in the store, or is
+// overtaken by the new revision.
 type meter struct {
 	mu      sync.Mutex // held over a decision
 	filled  bool
@@ -84,7 +85,7 @@ func (m *meter) caller(uid uint32) *counter {
 	return m.callers[uid]
 }
 
-// reserve keeps n uses for a request of uid that was decided at a time.
+// reserve begins a reservation for a request of uid that is decided at a time.
 func (m *meter) reserve(uid uint32, at time.Time) *reservation {
 	r := &reservation{uid: uid, at: at}
 	m.open[r] = struct{}{}
@@ -100,8 +101,10 @@ func (m *meter) settle(r *reservation, spent uint32) {
 		return
 	}
 	delete(m.open, r)
-	m.all.add(r.at, spent)
-	m.caller(r.uid).add(r.at, spent)
+	if spent > 0 {
+		m.all.add(r.at, spent)
+		m.caller(r.uid).add(r.at, spent)
+	}
 }
 
 // counts fills in the counts of uid's next use. The caller holds mu.
@@ -110,7 +113,7 @@ func (m *meter) counts(windows []policy.Count, uid uint32, lost losses) []policy
 		c := &windows[i]
 		of := m.all
 		if c.Scope == policy.OfCaller {
-			of = m.caller(uid)
+			of = m.callers[uid] // nil of one that never used it, and is not remembered for asking
 		}
 		c.Spent, c.Reserved, c.Unknown = of.sum(*c), m.reserved(*c, uid), lost.touch(*c)
 	}
@@ -192,9 +195,6 @@ const (
 )
 
 func (c *counter) add(at time.Time, n uint32) {
-	if n == 0 {
-		return
-	}
 	c.total += uint64(n)
 	c.minutes[at.Unix()/60] += n
 	c.quarters[at.Unix()/quarterSeconds] += n
@@ -225,8 +225,11 @@ func (c *counter) forget(at time.Time) {
 	}
 }
 
-// sum is the uses in the window of a count.
+// sum is the uses in the window of a count; those of nobody are none.
 func (c *counter) sum(of policy.Count) uint64 {
+	if c == nil {
+		return 0
+	}
 	switch of.Period {
 	case policy.Lifetime:
 		return c.total

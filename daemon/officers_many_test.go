@@ -48,6 +48,7 @@ func newClerk(t testing.TB) *clerk {
 	r.initialise()
 	r.waitMode(Serving)
 	r.stop()
+	r.edited = true // a clerk writes events by hand
 	s, err := store.Open(r.path("state", storeName), store.Options{Now: time.Now})
 	mustDo(t, err)
 	return &clerk{r, s}

@@ -12,6 +12,7 @@ import (
 	"signet/daemon/internal/certificate"
 	"signet/daemon/internal/register"
 	"signet/daemon/internal/store"
+	"signet/policy/zoneinfo"
 	"signet/systemd"
 )
 
@@ -151,7 +152,7 @@ func (s *Server) newAppliance(st *store.Store) (*appliance, error) {
 		return nil, err
 	}
 	return &appliance{
-		meters: newMeters(st, r), approvals: approvals,
+		meters: newMeters(st, r), approvals: approvals, counts: new(counts),
 		id: st.Appliance(), genesis: genesis, store: st, roster: r, book: b, trust: s.trust, lists: l, issuers: &issuers{known: map[string]certificate.Certificate{}}, closing: make(chan struct{}), clock: s.clock, ledger: newLedger(),
 		flights: newFlights(), tokens: s.tokens, summary: newSummary(), troubles: newTroubles(), selfTests: newSelfTests(s.selfTestEach), backups: newBackups(), nonces: map[string]bool{}, journal: s.journal,
 	}, nil
@@ -189,7 +190,7 @@ func (a *appliance) recordStart(marked bool) error {
 	if err != nil {
 		return err
 	}
-	e := &audit.Event{Kind: audit.KindStart, Clock: a.clock.syncState(), Op: afterCrash}
+	e := &audit.Event{Kind: audit.KindStart, Clock: a.clock.syncState(), Op: afterCrash, Zones: zoneinfo.Edition()}
 	switch {
 	case !marked:
 		e.Op = withoutMark

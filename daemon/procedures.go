@@ -28,7 +28,7 @@ func policySet(a *appliance, sub submission) (*procedure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: policy:\n%w", authority.ErrMalformed, err)
 	}
-	if why := policy.AllowsNobody(p, a.classOf(sub.act.Target)); len(why) > 0 && !c.Nobody {
+	if why := policy.AllowsNobody(p, a.holderOf(sub.act.Target)); len(why) > 0 && !c.Nobody {
 		return nil, fmt.Errorf("%w: policy: it allows nobody: %s; if that is meant, say so: signetctl policy set --nobody", authority.ErrMalformed, strings.Join(why, "; "))
 	}
 	named, err := policy.Resolve(p, systemLookup)
@@ -53,11 +53,12 @@ func (a *appliance) checkNarrowing(sub submission, p policy.Policy) error {
 	return fmt.Errorf("%w: how much of a lifetime was used before the restore of event %d is not known: use policy.set", register.ErrTransition, a.roster.wentOn)
 }
 
-func (a *appliance) classOf(entry string) policy.Class {
+// holderOf is what is known of the entry that a policy is set for.
+func (a *appliance) holderOf(entry string) policy.Holder {
 	if acct := a.book.find(entry); acct != nil {
-		return classOf(acct.entry)
+		return policy.Holder{Class: classOf(acct.entry), Algorithms: acct.algorithms(), Now: a.now()}
 	}
-	return policy.ClassKey
+	return policy.Holder{Class: policy.ClassKey, Now: a.now()}
 }
 
 // An officersChange carries the new roll from the judgement to the commit.

@@ -31,6 +31,7 @@ const (
 	suspendedEntry = "suspended" // with one hold
 	cancelledEntry = "cancelled" //
 	revokedEntry   = "revoked"   // its certificate is on the CA's list
+	countedEntry   = "counted"   // its quota of 3 is spent
 )
 
 // A break-in is an appliance that was stopped, and what root knows of it.
@@ -57,15 +58,19 @@ func newBreakIn(t testing.TB) *breakIn {
 	sun := b.people["sun"].Officer
 	sun.Name = "Sun Yue"
 	b.must(authority.OfficerChange, "", authority.ChangeOfficers{Set: []authority.Officer{sun}}, "sara", "sven", "adam")
-	for _, id := range []string{soundEntry, narrowedEntry, suspendedEntry, cancelledEntry, revokedEntry} {
+	for _, id := range []string{countedEntry, soundEntry, narrowedEntry, suspendedEntry, cancelledEntry, revokedEntry} {
 		b.activeEntry(id, "EC-P256")
 	}
+	b.must(authority.PolicySet, countedEntry, authority.SetPolicy{Text: quotaPolicy("quotas = { lifetime = 3 }\n", callerUID)}, "sara", "sven")
 	b.must(authority.PolicySet, narrowedEntry, authority.SetPolicy{Text: policyFor(callerUID, otherUID)}, "sara", "sven")
 	b.must(authority.PolicySet, narrowedEntry, authority.SetPolicy{Text: policyFor(callerUID) + "# narrowed\n"}, "sara", "sven")
 	b.must(authority.EntrySuspend, suspendedEntry, authority.Suspend{Basis: "lost"}, "sara")
 	b.must(authority.EntryCancel, cancelledEntry, authority.Cancel{Basis: "dissolved"}, "sara", "sven")
 	b.authorities, b.clean = authorities, new(*authorities)
 	b.revoke(authorities)
+	if reply, err := b.caller(callerUID).Sign(context.Background(), signRequest(countedEntry, algo.ECDSAP256SHA256, 3)); err != nil || len(reply.Results) != 3 {
+		t.Fatalf("spending the quota: %v, %v", reply, err)
+	}
 	for _, e := range b.events() {
 		if e.Kind == audit.KindAct {
 			b.acts[authority.Kind(e.Op)] = e
@@ -189,9 +194,10 @@ type rootAttack struct {
 
 	recovery string // the reason of mode recovery, or
 
-	entry string // which alone is not used,
-	why   string // in the alarm,
-	by    int    // the uid that root wanted to sign; 0: callerUID
+	counted bool   // what is found out when the log was counted
+	entry   string // which alone is not used,
+	why     string // in the alarm,
+	by      int    // the uid that root wanted to sign; 0: callerUID
 	// and its code, if root spoilt the record so far that it names no caller.
 	code protocol.Code
 }
@@ -320,6 +326,24 @@ var rootAttacks = []rootAttack{
 		f.Put("entry", "renamed", string(data))
 		f.Put("policy", storetest.Policy("renamed", 3), f.Get("policy", storetest.Policy(narrowedEntry, 3)))
 	}},
+
+	{name: "uses lowered", counted: true, entry: countedEntry, why: "the store counts 2 uses by uid", edit: func(_ *breakIn, f *storetest.File) {
+		f.Replace("usage", storetest.Uses(countedEntry, uint32(myUID(callerUID))), storetest.Seq(3), storetest.Seq(2))
+	}},
+	{name: "uses raised", counted: true, entry: countedEntry, why: "the store counts 4 uses by uid", edit: func(_ *breakIn, f *storetest.File) {
+		f.Replace("usage", storetest.Uses(countedEntry, uint32(myUID(callerUID))), storetest.Seq(3), storetest.Seq(4))
+	}},
+	{name: "uses removed", counted: true, entry: countedEntry, why: "the store counts 0 uses by uid", edit: func(_ *breakIn, f *storetest.File) {
+		f.Empty("usage")
+	}},
+	{name: "uses of a quarter of an hour added", counted: true, entry: countedEntry, why: "in the quarter of an hour from 1970-01-01T00:15:00Z on, the log has 0",
+		edit: func(_ *breakIn, f *storetest.File) {
+			f.Put("usage", storetest.Quarter(countedEntry, uint32(myUID(callerUID)), 1), "\x00\x00\x00\x01")
+		}},
+	{name: "uses of an entry that used nothing", counted: true, entry: narrowedEntry, why: "the store counts 3 uses by uid",
+		edit: func(_ *breakIn, f *storetest.File) {
+			f.Put("usage", storetest.Uses(narrowedEntry, uint32(myUID(callerUID))), f.Get("usage", storetest.Uses(countedEntry, uint32(myUID(callerUID)))))
+		}},
 }
 
 // hashedPolicy is the record with the hash of its text.
@@ -371,6 +395,9 @@ func (b *breakIn) expectUnproven(c rootAttack) {
 	}
 	if c.code != 0 {
 		code = c.code
+	}
+	if c.counted {
+		b.waitCounted()
 	}
 	if _, err := b.caller(uid).Sign(context.Background(), signRequest(c.entry, algo.ECDSAP256SHA256, 1)); !errors.Is(err, code) {
 		b.Fatalf("signing with %s: %v, want %v", c.entry, err, code)

@@ -43,13 +43,26 @@ func (p *proving) describe() (word, why string) {
 	return "proven", ""
 }
 
+// describeProof says in a word whether the entry is proven, as far as that is
+// known, and why not.
+func (a *appliance) describeProof(acct *account) (word, why string) {
+	if err := a.counts.ofEntry(acct); err != nil {
+		return "unproven", err.Error()
+	}
+	return acct.proof.describe()
+}
+
 // prove holds the account's record, as it is stored, to the acts: each must be
 // authorised by the officers of its time, and what they make of nothing, one
 // after the other, must be the very bytes of the record and its policy. An
 // older record that was put back lacks the newest act; an edited one has none
 // that made it so. A store that cannot be read proves nothing and disproves
-// nothing: the question stays open.
+// nothing: the question stays open. What was found wrong with the counts of the
+// entry stands before that.
 func (a *appliance) prove(acct *account) error {
+	if err := a.counts.ofEntry(acct); err != nil {
+		return err
+	}
 	p := acct.proof
 	if p.done.Load() {
 		return p.err

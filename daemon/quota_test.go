@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,7 +109,6 @@ func TestQuotaIsNeverExceededByCallersAtOnce(t *testing.T) {
 	for range 2 {
 		var mu sync.Mutex
 		var signed int
-		var refused *protocol.Error
 		var wait sync.WaitGroup
 		for range 60 {
 			wait.Go(func() {
@@ -117,8 +117,8 @@ func TestQuotaIsNeverExceededByCallersAtOnce(t *testing.T) {
 				defer mu.Unlock()
 				if fault == nil {
 					signed++
-				} else {
-					refused = fault
+				} else if fault.Rule != "quotas.day" {
+					t.Errorf("refused by %v", fault)
 				}
 			})
 		}
@@ -126,6 +126,7 @@ func TestQuotaIsNeverExceededByCallersAtOnce(t *testing.T) {
 		if signed != 10 {
 			t.Fatalf("%d uses of a day that has 10", signed)
 		}
+		_, refused := r.uses(callerUID, 1)
 		expectQuota(t, "the eleventh", refused, "quotas.day", midnight)
 		r.morning(1)
 		midnight = midnight.Add(24 * time.Hour)
@@ -166,6 +167,18 @@ func TestQuotaOfAMinuteIsARate(t *testing.T) {
 	r.clock.pass(time.Minute)
 	if signed, refused = r.uses(callerUID, 1); signed != 1 {
 		t.Errorf("in the next minute: %v", refused)
+	}
+}
+
+func TestWhatTimeNeverMendsSaysSo(t *testing.T) {
+	r := quotaRig(t, "")
+	for lines, want := range map[string]protocol.Code{
+		"quotas = { minute = 0 }\n": protocol.RateExceeded, "quotas = { day = 0 }\n": protocol.QuotaSpent, "hours = []\n": protocol.OutsideHours,
+	} {
+		r.administrator().must(authority.PolicySet, "p256", authority.SetPolicy{Text: quotaPolicy(lines, myUID(callerUID)), Nobody: true})
+		if _, refused := r.uses(callerUID, 1); !errors.Is(refused, want) || refused.Retry != protocol.Retry_NEVER || refused.After != nil {
+			t.Errorf("%s: %v, retry %v, want %v and never", lines, refused, refused.GetRetry(), want)
+		}
 	}
 }
 
@@ -224,11 +237,11 @@ func TestQuotaCountsWhatWasUsedBeforeItWasSet(t *testing.T) {
 // failing is a driver that makes no signature while it is told so.
 type failing struct {
 	hsm.Driver
-	fails bool
+	fails atomic.Bool
 }
 
 func (f *failing) Sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs [][]byte) []hsm.Signed {
-	if !f.fails {
+	if !f.fails.Load() {
 		return f.Driver.Sign(ctx, key, a, tbs)
 	}
 	out := make([]hsm.Signed, len(tbs))
@@ -247,13 +260,13 @@ func TestQuotaIsGivenBackWhenTheHSMFails(t *testing.T) {
 	r.morning(1)
 	r.entry("p256", "EC-P256")
 	r.setPolicy("quotas = { day = 1 }\n")
-	f.fails = true
+	f.fails.Store(true)
 	for range 3 {
 		if _, refused := r.uses(callerUID, 1); refused == nil || refused.Rule == "quotas.day" {
 			t.Fatalf("with an HSM that fails: %v", refused)
 		}
 	}
-	f.fails = false
+	f.fails.Store(false)
 	if signed, refused := r.uses(callerUID, 2); signed != 1 || !errors.Is(refused, protocol.QuotaSpent) {
 		t.Errorf("%d signed, then %v, want the one of the day", signed, refused)
 	}
@@ -448,5 +461,51 @@ func TestActThatNarrowsIsHeldToThatByTheRegister(t *testing.T) {
 	})
 	if !errors.Is(err, register.ErrTransition) {
 		t.Errorf("a policy with other callers as policy.narrow: %v, want an illegal transition", err)
+	}
+}
+
+// A request that began under a policy with quotas and was held up is decided by
+// the one in force: by the older it would have the uses counted from the store
+// while one that nobody reserved is under way, and that would never be counted.
+func TestRequestThatWasHeldUpFillsNoMeterByAnOlderPolicy(t *testing.T) {
+	r := quotaRig(t, "quotas = { day = 100 }\n")
+	a := r.server.appliance()
+	who := Peer{UID: uint32(myUID(callerUID)), GIDs: []uint32{uint32(myUID(callerUID))}}
+	late := newUse(a, who, 1, signRequest("p256", algo.ECDSAP256SHA256, 1)) // under the quotas; stops before the lock
+	r.setPolicy("")                                                         // a policy without quotas
+	flying := newUse(a, who, 2, signRequest("p256", algo.ECDSAP256SHA256, 1))
+	if f := flying.decide(); f != nil {
+		t.Fatal(f)
+	}
+	flying.signAll(context.Background())
+	if f := late.decide(); f != nil {
+		t.Fatal(f)
+	}
+	late.giveBack() // its caller has hung up
+	if f := flying.record(); f != nil || flying.items[0].signed == nil {
+		t.Fatal(f)
+	}
+	flying.giveBack() // one use today
+	r.setPolicy("quotas = { day = 1 }\n")
+	if signed, _ := r.uses(callerUID, 1); signed != 0 {
+		t.Errorf("a second use of a day that has 1 (quota over by one)")
+	}
+}
+
+// Whoever is asked about is not remembered for it.
+func TestPolicyTestLeavesNothingInTheMeter(t *testing.T) {
+	r := quotaRig(t, "quotas = { per_caller = { day = 5 } }\n")
+	r.uses(callerUID, 1)
+	o := r.administrator()
+	for uid := range 200 {
+		if status, body := o.call("POST", "/v1/entries/p256/policy/test", fmt.Sprintf(`{"uid":%d,"carries":[]}`, 100000+uid)); status != 200 {
+			t.Fatal(status, body)
+		}
+	}
+	m := r.server.appliance().meters.find("p256")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := len(m.callers); n > 2 {
+		t.Errorf("%d counters of callers, one used the entry", n)
 	}
 }

@@ -151,7 +151,7 @@ func (a *appliance) describeEntry(acct *account) admin.Entry {
 		PolicyRev: e.PolicyRev, Created: e.Created, LastAct: e.Proof.Event, Algorithms: []string{}, Holds: []admin.Hold{},
 		Owner: e.Owner, Certificates: a.describeCertificates(e), Custodians: a.custodians(e),
 	}
-	out.Proof, out.Unproven = acct.proof.describe()
+	out.Proof, out.Unproven = a.describeProof(acct)
 	if e.End != nil {
 		out.Ended = e.End.Basis
 	}

@@ -23,6 +23,9 @@ func (s *Server) postPolicyTest(v visit) (any, *protocol.Error) {
 	if fault != nil {
 		return nil, fault
 	}
+	if reader, _ := a.roster.roll().Reader(v.visitor.peer.UID); !a.showsTo(reader, acct.entry.ID) {
+		return nil, protocol.NewError(protocol.RoleRefused, "custodian %s keeps other entries", reader.ID)
+	}
 	body, fault := readBody(v)
 	if fault != nil {
 		return nil, fault
@@ -54,6 +57,9 @@ func (a *appliance) tryPolicy(acct *account, q admin.PolicyQuestion) (admin.Poli
 		return admin.PolicyAnswer{}, fault
 	}
 	t.at = a.instant()
+	if q.At != nil && (q.At.Year() < 1970 || q.At.Year() > 9000) {
+		return admin.PolicyAnswer{}, protocol.NewError(protocol.Malformed, "want a time of the years 1970 to 9000").WithField("at")
+	}
 	if q.At != nil {
 		t.at = policy.Instant{Time: q.At.UTC().Truncate(time.Microsecond), Clock: policy.SaneClock}
 	}
@@ -197,10 +203,25 @@ func (t *trial) usage(approval string) (policy.Usage, error) {
 	if err != nil {
 		return policy.Usage{}, err
 	}
+	for i := range counts { // the last item of the batch sees the others as reserved
+		counts[i].Reserved += uint64(t.request.BatchSize - 1)
+	}
 	fits := func(asked register.Asking) bool {
 		return asked.Entry == t.acct.entry.ID && asked.UID == t.request.UID && asked.Purpose == t.request.Purpose
 	}
-	return policy.Usage{Counts: counts, Approval: t.approvals.argument(approval, fits)}, nil
+	arg := t.approvals.argument(approval, "", fits)
+	if record, _, ok := t.approvals.find(approval); ok && record.Asked.Entry != t.acct.entry.ID {
+		arg = &policy.Approval{ID: approval} // of another entry: none of this one's business
+	}
+	if arg != nil && arg.Form == policy.ByDigests {
+		arg.Fits = fits(t.askedOf(approval))
+	}
+	return policy.Usage{Counts: counts, Approval: arg}, nil
+}
+
+func (t *trial) askedOf(approval string) register.Asking {
+	record, _, _ := t.approvals.find(approval)
+	return record.Asked
 }
 
 // countsNow is how far the quotas of a policy are used up at a time. It does
@@ -209,16 +230,19 @@ func (a *appliance) countsNow(entry string, p policy.Policy, record register.Pol
 	if len(p.Quotas()) == 0 {
 		return nil, nil
 	}
+	windows, lost := p.Windows(at), a.meters.lossesFor(record)
 	m := a.meters.find(entry)
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.filled {
-		m = newMeter()
-		if err := m.fill(a.store, entry); err != nil {
-			return nil, err
-		}
+	if m.filled {
+		defer m.mu.Unlock()
+		return m.counts(windows, uid, lost), nil
 	}
-	return m.counts(p.Windows(at), uid, a.meters.lossesFor(record)), nil
+	m.mu.Unlock() // decisions do not wait for who reads the store out of interest
+	m = newMeter()
+	if err := m.fill(a.store, entry); err != nil {
+		return nil, err
+	}
+	return m.counts(windows, uid, lost), nil
 }
 
 func (t *trial) answer(usage policy.Usage) admin.PolicyAnswer {
@@ -279,24 +303,12 @@ func (a *appliance) entryUsage(acct *account) ([]admin.UsageItem, error) {
 	return usageItems(slices.DeleteFunc(counts, func(c policy.Count) bool { return c.Scope != policy.OfEntry })), err
 }
 
-// mayReadApprovals tells as whom the visitor reads approvals: who may bring
-// acts may see what they are about, and others read them as they read the log.
-func (a *appliance) mayReadApprovals(v visit) (authority.Officer, *protocol.Error) {
-	if v.inAdmin {
-		if o, ok := a.roster.roll().Reader(v.visitor.peer.UID); ok {
-			return o, nil
-		}
-		return authority.Officer{}, nil
-	}
-	return a.mayReadLog(v.visitor.peer)
-}
-
 func (s *Server) getApprovals(v visit) (any, *protocol.Error) {
 	a, fault := s.live()
 	if fault != nil {
 		return nil, fault
 	}
-	reader, fault := a.mayReadApprovals(v)
+	reader, fault := a.mayReadLog(v.visitor.peer)
 	if fault != nil {
 		return nil, fault
 	}
@@ -318,9 +330,13 @@ func (s *Server) getApprovals(v visit) (any, *protocol.Error) {
 		if entry != "" && r.Asked.Entry != entry || state != "" && shown.State != state {
 			continue
 		}
-		if a.showsTo(reader, r.Asked.Entry) {
-			out.Approvals = append(out.Approvals, shown)
+		if !a.showsTo(reader, r.Asked.Entry) {
+			continue
 		}
+		if out.More = len(out.Approvals) == admin.MaxApprovals; out.More {
+			break
+		}
+		out.Approvals = append(out.Approvals, shown)
 	}
 	return out, nil
 }
@@ -330,7 +346,7 @@ func (s *Server) getApproval(v visit) (any, *protocol.Error) {
 	if fault != nil {
 		return nil, fault
 	}
-	reader, fault := a.mayReadApprovals(v)
+	reader, fault := a.mayReadLog(v.visitor.peer)
 	if fault != nil {
 		return nil, fault
 	}

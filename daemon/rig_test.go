@@ -283,9 +283,18 @@ func (r *rig) checkLog() {
 	err = s.Check(context.Background())
 	if !r.edited {
 		r.checkReplay(s)
+		r.checkCounts(s)
 	}
 	if err := errors.Join(err, s.Close()); err != nil {
 		r.Errorf("the log at the end: %v", err)
+	}
+}
+
+// checkCounts holds what the store counts to its log.
+func (r *rig) checkCounts(s *store.Store) {
+	r.Helper()
+	if wrong, err := s.Recount(context.Background()); err != nil || len(wrong) > 0 {
+		r.Errorf("the counts at the end: %+v, %v", wrong, err)
 	}
 }
 

@@ -350,7 +350,10 @@ func (a *appliance) recordFault(id string, data []byte) (wrong, err error) {
 	if acct.proof.err != nil {
 		return acct.proof.err, nil
 	}
-	if wrong = a.holdRecord(acct); wrong == nil {
+	if wrong = a.counts.ofEntry(acct); wrong == nil {
+		wrong = a.holdRecord(acct)
+	}
+	if wrong == nil {
 		_, wrong = a.chainOf(acct)
 	}
 	if isStoreError(wrong) {

@@ -235,7 +235,10 @@ func (s *Server) adopt(a *appliance) {
 	s.mu.Lock()
 	s.open = a
 	s.mu.Unlock()
-	s.aside(func() { a.proveAll(s.chores) })
+	s.aside(func() {
+		a.proveAll(s.chores)
+		a.proveCounts(s.chores)
+	})
 	s.TokensChanged()
 }
 

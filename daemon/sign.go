@@ -47,10 +47,10 @@ func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protoc
 			return nil, nil, fault
 		}
 	}
+	defer u.giveBack()
 	if fault := u.decide(); fault != nil {
 		return nil, nil, fault
 	}
-	defer u.giveBack()
 	came := a.store.Announce()
 	defer came()
 	u.signAll(ctx)
@@ -68,7 +68,7 @@ func (a *appliance) sign(ctx context.Context, who Peer, call uint64, req *protoc
 func (u *use) permit() *permit {
 	for _, it := range u.items {
 		if it.signed != nil {
-			return &permit{u.appliance, u.req.Entry, u.account.entry.Rev}
+			return &permit{u.appliance, u.req.Entry, u.account.entry.Rev, u.req.Approval}
 		}
 	}
 	return nil
@@ -117,10 +117,8 @@ type item struct {
 
 func newUse(a *appliance, who Peer, call uint64, req *protocol.SignRequest) *use {
 	u := &use{appliance: a, who: who, call: call, req: req, alg: algo.Algorithm(req.Algorithm)}
-	u.account, u.at, u.sync = a.book.find(req.Entry), a.instant(), a.clock.syncState()
-	if u.account != nil {
-		u.certificate, u.crl = a.certificateOf(u.account)
-	}
+	u.at, u.sync = a.instant(), a.clock.syncState()
+	u.look()
 	for i, in := range req.Inputs {
 		it := &item{index: i, input: in, context: protocol.MergeContext(req.Context, in.Context)}
 		it.kind, it.tbs = inputValue(in)
@@ -130,6 +128,13 @@ func newUse(a *appliance, who Peer, call uint64, req *protocol.SignRequest) *use
 		u.idem = &store.Idem{Key: requestKey(who.UID, req.RequestId), Content: contentHash(req), Items: make([]store.IdemItem, len(u.items))}
 	}
 	return u
+}
+
+// look takes the entry as the register has it now.
+func (u *use) look() {
+	if u.account = u.book.find(u.req.Entry); u.account != nil {
+		u.certificate, u.crl = u.certificateOf(u.account)
+	}
 }
 
 // recall gives back what an earlier request of this id was answered with. Its
@@ -145,7 +150,12 @@ func (u *use) recall() *protocol.Error {
 	if earlier.Content != u.idem.Content || len(earlier.Items) != len(u.items) {
 		return protocol.NewError(protocol.RequestIDReused, "this request_id was used for other content").WithField("request_id")
 	}
-	if u.account == nil || u.prove(u.account) != nil || !u.account.entry.MaySign() || !u.account.policy.Names(u.who.UID, u.who.GIDs) {
+	if u.account == nil {
+		return nil
+	}
+	if err := u.prove(u.account); isStoreError(err) {
+		return storeError(err) // whether it was signed before is not known now: signed again it would be spent twice
+	} else if err != nil || !u.account.entry.MaySign() || !u.account.policy.Names(u.who.UID, u.who.GIDs) || u.approvals.isRevoked(u.req.Approval) {
 		return nil // what was signed before does not leave where nothing would be signed now
 	}
 	for i, was := range earlier.Items {
@@ -192,8 +202,19 @@ func (it *item) operation() policy.Operation {
 	return policy.Digest
 }
 
-func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
+// decisionError is the answer to a refusal. What time would mend, if there were
+// such a time, is never mended without one: a quota of nothing, hours that do
+// not come again.
+func decisionError(d policy.Decision) *protocol.Error {
 	answer := protocol.NewError(protocol.Code(d.Reason), "want %s", d.Need).WithRule(d.Rule).RetryAt(d.After)
+	if d.After.IsZero() && (d.Reason == policy.RateExceeded || d.Reason == policy.OutsideHours) {
+		answer.Retry = protocol.Retry_NEVER
+	}
+	return answer
+}
+
+func (u *use) refuseItem(it *item, d policy.Decision) *protocol.Error {
+	answer := decisionError(d)
 	if len(u.items) > 1 {
 		answer.Field = fmt.Sprintf("inputs[%d]", it.index)
 	}

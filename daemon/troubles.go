@@ -15,6 +15,7 @@ type troubles struct {
 	entries map[string]string // entry -> why its last use failed
 	records map[string]string // entry -> why its record is not proven
 	lists   []string          // which imported lists are not held, and why
+	counts  string            // why the counts are not held to the log
 }
 
 func newTroubles() *troubles {
@@ -50,6 +51,13 @@ func (t *troubles) unheld(event uint64, err error) {
 	t.lists = append(t.lists, fmt.Sprintf("the list of revoked certificates of event %d is not held: %v", event, err))
 }
 
+// uncounted notes why the counts of uses are not held to the log.
+func (t *troubles) uncounted(why string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts = why
+}
+
 // record notes how a record ended; "" is well.
 func (t *troubles) record(why string) {
 	t.mu.Lock()
@@ -75,6 +83,9 @@ func (t *troubles) list() []string {
 		list = append(list, "entry "+entry+" is not used: "+why)
 	}
 	slices.Sort(list)
+	if t.counts != "" {
+		list = append(list, t.counts)
+	}
 	if t.store != "" {
 		list = append(list, "the last record failed: "+t.store)
 	}

@@ -149,7 +149,7 @@ func (s *Server) routes(which peopleSocket) http.Handler {
 	handle("GET "+admin.PathActContext, s.getActContext)
 	handle("GET "+admin.PathOfficers, s.getOfficers)
 	handle("GET "+admin.PathCRLs, s.getCRLs)
-	handle("GET "+admin.PathApprovals, s.getApprovals)
+	handle("GET "+admin.PathApprovals, s.inTurn(s.getApprovals))
 	handle("GET "+admin.PathApprovals+"/{id}", s.getApproval)
 	if which == adminSocket {
 		handle("POST "+admin.PathActs, s.postAct)

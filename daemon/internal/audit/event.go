@@ -156,6 +156,8 @@ type Event struct {
 	Rule   string `json:"rule,omitempty"`
 	Sig    string `json:"sig,omitempty"`
 
+	Zones string `json:"zones,omitempty"` // of a start: the edition of the time zones that decisions go by
+
 	// Acts.
 	Act     string   `json:"act,omitempty"` // the exact bytes that were signed
 	ActSigs []string `json:"act_sigs,omitempty"`

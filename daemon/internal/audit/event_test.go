@@ -20,7 +20,7 @@ const promisedFields = "v epoch seq kind decided recorded clock " +
 	"entry rev generation signer token " +
 	"op alg input value doc_hash property sign_time version stamps " +
 	"policy_rev engine local use approval crl crl_made given but " +
-	"result reason rule sig " +
+	"result reason rule sig zones " +
 	"act act_sigs role opcode prev_act " +
 	"count first last"
 
@@ -84,7 +84,7 @@ func fullEvent(t *testing.T) *audit.Event {
 		Op: "stamp", Alg: "SM2-SM3", Input: "sm2_e", Value: hash, DocHash: hash, Property: "/Doc_0/Signs/Sign_0/Signature.xml",
 		SignTime: "20261122105100Z", Version: "v4", Stamps: 1,
 		PolicyRev: 3, Engine: 1, Local: -28800, Use: []string{"day:2026-11-22=[3,1,10]"}, Approval: "ap-1", CRL: "12", CRLMade: "2026-11-20T00:00:00Z",
-		Given: `{"id":"ap-1","state":"granted"}`, But: []string{"inactive", "stale:user:oa"},
+		Zones: "2025c", Given: `{"id":"ap-1","state":"granted"}`, But: []string{"inactive", "stale:user:oa"},
 		Result: audit.Refused, Reason: "quota", Rule: "quota.day", Sig: "MAYCAQECAQE=",
 		Act: `{"v":1}`, ActSigs: []string{"c2ln"}, Role: "security officer", Opcode: "6", PrevAct: ptr(uint64(0)),
 		Count: 17, First: ptr(at(t, "2026-11-22T10:50:00.000000Z")), Last: ptr(at(t, "2026-11-22T10:50:59.999999Z")),
@@ -101,10 +101,10 @@ var goldens = []struct {
 }{
 	{"event.json", "4d948c163039e5971fa9c1ab6b56e1df99423d85053e3e2bb7206c05efa8c876", func(t *testing.T) *audit.Event {
 		e := fullEvent(t)
-		e.CRLMade, e.Given, e.But = "", "", nil
+		e.CRLMade, e.Given, e.But, e.Zones = "", "", nil, ""
 		return e
 	}},
-	{"event-judged.json", "33f9001b3ecf2fd087556a17b8f2a5b473bf9872d8e15b6793370f11a890f064", fullEvent},
+	{"event-judged.json", "d7e9d06f4eb59484db2d3b091aff925f489762b29778e479a5fb8bdf5032f0ea", fullEvent},
 }
 
 func TestFullEventHasEveryField(t *testing.T) {

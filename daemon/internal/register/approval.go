@@ -85,6 +85,8 @@ func (a Asking) check() error {
 		return errors.New("count and persons: want at least 1")
 	case len(a.Nonce) != 32 || !isHex(a.Nonce):
 		return errors.New("nonce: want 32 lower-case hex digits")
+	case a.Justification == "" || len(a.Justification) > MaxJustification:
+		return fmt.Errorf("justification: want 1 to %d bytes", MaxJustification)
 	}
 	if fault := protocol.CheckEntryID("entry", a.Entry); fault != nil {
 		return fault
@@ -95,9 +97,10 @@ func (a Asking) check() error {
 // checkBound holds what the approval is bound to, to its form: nothing else
 // may stand there, for nothing else is looked at.
 func (a Asking) checkBound() error {
+	doc, refs, digests := a.DocSM3 != "", a.RefsSM3 != "", len(a.Digests) > 0
 	bound := map[policy.Form]bool{
-		policy.ByDocument: isSM3(a.DocSM3) && a.RefsSM3 == "" && len(a.Digests) == 0, policy.ByReferences: isSM3(a.RefsSM3) && len(a.Digests) == 0,
-		policy.ByDigests: a.RefsSM3 == "" && a.digestsFit(), policy.ByCount: a.RefsSM3 == "" && len(a.Digests) == 0,
+		policy.ByDocument: isSM3(a.DocSM3) && !refs && !digests, policy.ByReferences: isSM3(a.RefsSM3) && !doc && !digests,
+		policy.ByDigests: a.digestsFit() && !doc && !refs, policy.ByCount: !doc && !refs && !digests,
 	}
 	if !bound[a.Form] {
 		return fmt.Errorf("form %q: want doc_sm3, refs_sm3, digests or none of them, as the form says", a.Form)
@@ -163,6 +166,10 @@ type Approval struct {
 	Count   uint32       `json:"count"`            // uses: what was asked for, or less if a grant said so
 	Until   string       `json:"until"`
 	Used    uint32       `json:"used,omitempty"` // in the log
+
+	// Signed are the indexes of the digests that were used: each is approved
+	// once.
+	Signed []uint32 `json:"signed,omitempty"`
 }
 
 // A Grant is one act that grants.
@@ -233,10 +240,30 @@ func (a Approval) checkState() error {
 	return nil
 }
 
+// checkSigned: each use of digests is one of them, once.
+func (a Approval) checkSigned() error {
+	want := 0
+	if a.Asked.Form == policy.ByDigests {
+		want = int(a.Used)
+	}
+	if len(a.Signed) != want {
+		return fmt.Errorf("signed: %d digests, want %d", len(a.Signed), want)
+	}
+	for i, n := range a.Signed {
+		if int(n) >= len(a.Asked.Digests) || slices.Contains(a.Signed[:i], n) {
+			return fmt.Errorf("signed[%d] is %d: want the index of a digest, each once", i, n)
+		}
+	}
+	return nil
+}
+
 // checkLimits: a later grant may set a count below what was used by then.
 func (a Approval) checkLimits() error {
 	if a.Count < 1 || a.Count > a.Asked.Count || a.Used > a.Asked.Count {
 		return fmt.Errorf("count %d and used %d: want at most %d, which were asked for", a.Count, a.Used, a.Asked.Count)
+	}
+	if err := a.checkSigned(); err != nil {
+		return err
 	}
 	until, err := parseInstant("until", a.Until)
 	from, last, windowErr := a.Asked.Window()
@@ -397,13 +424,32 @@ func (a Approval) end(kind authority.Kind, c authority.EndApproval, target strin
 // ErrNotApproved is wrapped by a use of an approval that allows none.
 var ErrNotApproved = errors.New("the approval allows no use")
 
-// Spent returns the approval after n uses more.
-func (a Approval) Spent(n uint32) (Approval, error) {
+// Spent returns the approval after more uses, of the values that were signed.
+func (a Approval) Spent(values ...string) (Approval, error) {
+	n := uint32(len(values))
 	if a.State != policy.Granted || uint64(a.Used)+uint64(n) > uint64(a.Count) {
 		return Approval{}, fmt.Errorf("%w: %s is %s, with %d of %d used", ErrNotApproved, a.ID, a.State, a.Used, a.Count)
 	}
 	a.Used += n
+	if a.Asked.Form != policy.ByDigests {
+		return a, nil
+	}
+	a.Signed = slices.Clone(a.Signed)
+	for _, v := range values {
+		i, free := a.Digest(v)
+		if !free {
+			return Approval{}, fmt.Errorf("%w: %s is not for a signature over %.16q…, or not for another one", ErrNotApproved, a.ID, v)
+		}
+		a.Signed = append(a.Signed, i)
+	}
 	return a, nil
+}
+
+// Digest returns the index of a value among the digests that were asked for,
+// and whether it is there and was not signed yet.
+func (a Approval) Digest(value string) (index uint32, free bool) {
+	i := slices.Index(a.Asked.Digests, value)
+	return uint32(i), i >= 0 && !slices.Contains(a.Signed, uint32(i))
 }
 
 // Argument is what the approval says about a use for Decide. Reserved is what

@@ -41,12 +41,11 @@ func bound(form policy.Form, set func(*register.Asking)) register.Asking {
 // askings has one of each form.
 func askings() map[string]register.Asking {
 	return map[string]register.Asking{
-		"count":                    asking(),
-		"document":                 bound(policy.ByDocument, func(a *register.Asking) { a.DocSM3 = docSM3 }),
-		"references":               bound(policy.ByReferences, func(a *register.Asking) { a.RefsSM3 = docSM3 }),
-		"references of a document": bound(policy.ByReferences, func(a *register.Asking) { a.RefsSM3, a.DocSM3 = docSM3, docSM3 }),
-		"digests":                  bound(policy.ByDigests, func(a *register.Asking) { a.Digests = digestOf3 }),
-		"an instant":               bound(policy.ByCount, func(a *register.Asking) { a.Until = a.From }),
+		"count":      asking(),
+		"document":   bound(policy.ByDocument, func(a *register.Asking) { a.DocSM3 = docSM3 }),
+		"references": bound(policy.ByReferences, func(a *register.Asking) { a.RefsSM3 = docSM3 }),
+		"digests":    bound(policy.ByDigests, func(a *register.Asking) { a.Digests = digestOf3 }),
+		"an instant": bound(policy.ByCount, func(a *register.Asking) { a.Until = a.From }),
 	}
 }
 
@@ -281,7 +280,7 @@ func TestApprovalTransitions(t *testing.T) {
 				t.Errorf("%s on %s: %+v, %v, want nothing and ErrTransition", kind, state, next, err)
 			}
 		}
-		if _, err := a.Spent(1); (err == nil) != (state == policy.Granted) {
+		if _, err := a.Spent("a"); (err == nil) != (state == policy.Granted) {
 			t.Errorf("a use of the %s approval: %v", state, err)
 		}
 	}
@@ -293,24 +292,19 @@ func TestApprovalTransitions(t *testing.T) {
 
 func TestApprovalIsSpentToItsCountAndNoFurther(t *testing.T) {
 	a := granted(t, begun(t, asking()))
-	for _, n := range []uint32{4, 1<<32 - 1} {
-		if got, err := a.Spent(n); !errors.Is(err, register.ErrNotApproved) || !reflect.DeepEqual(got, register.Approval{}) {
-			t.Errorf("%d uses of 3: %+v, %v, want nothing and ErrNotApproved", n, got, err)
-		}
+	if got, err := a.Spent("a", "b", "c", "d"); !errors.Is(err, register.ErrNotApproved) || !reflect.DeepEqual(got, register.Approval{}) {
+		t.Errorf("4 uses of 3: %+v, %v, want nothing and ErrNotApproved", got, err)
 	}
-	two, err := a.Spent(2)
+	two, err := a.Spent("a", "a")
 	if err != nil || two.Used != 2 || a.Used != 0 {
 		t.Fatalf("two of 3: %d used, %v; before it %d", two.Used, err, a.Used)
 	}
-	if _, err := two.Spent(2); !errors.Is(err, register.ErrNotApproved) {
+	if _, err := two.Spent("b", "c"); !errors.Is(err, register.ErrNotApproved) {
 		t.Errorf("two more: %v, want ErrNotApproved", err)
-	}
-	if _, err := two.Spent(1<<32 - 1); !errors.Is(err, register.ErrNotApproved) {
-		t.Errorf("as many as make the sum 1: %v, want ErrNotApproved", err)
 	}
 	// A later grant may leave less than was used by then.
 	less := mustDecide(t, two, authority.ApprovalGrant, grantOf(a, func(g *authority.GrantApproval) { g.Count = 1 }), "dora")
-	if _, err := less.Spent(1); !errors.Is(err, register.ErrNotApproved) {
+	if _, err := less.Spent("a"); !errors.Is(err, register.ErrNotApproved) {
 		t.Errorf("one more after a grant of 1: %v, want ErrNotApproved", err)
 	}
 	if _, err := register.ParseApproval(marshalled(t, less.Marshal)); err != nil {
@@ -318,10 +312,41 @@ func TestApprovalIsSpentToItsCountAndNoFurther(t *testing.T) {
 	}
 }
 
+// Who approves two contracts has not approved one of them twice.
+func TestEachDigestIsSignedOnce(t *testing.T) {
+	asked := asking()
+	asked.Form, asked.Digests, asked.Count = policy.ByDigests, []string{strings.Repeat("a1", 32), strings.Repeat("b2", 32)}, 2
+	a := granted(t, begun(t, asked))
+	if _, err := a.Spent(strings.Repeat("c3", 32)); !errors.Is(err, register.ErrNotApproved) {
+		t.Errorf("a digest that was not asked for: %v", err)
+	}
+	if _, err := a.Spent(asked.Digests[1], asked.Digests[1]); !errors.Is(err, register.ErrNotApproved) {
+		t.Errorf("one digest twice at once: %v", err)
+	}
+	one, err := a.Spent(asked.Digests[1])
+	if err != nil || !slices.Equal(one.Signed, []uint32{1}) || a.Signed != nil {
+		t.Fatalf("the second: %v, %v", one.Signed, err)
+	}
+	if _, err := one.Spent(asked.Digests[1]); !errors.Is(err, register.ErrNotApproved) {
+		t.Errorf("the second once more: %v", err)
+	}
+	both, err := one.Spent(asked.Digests[0])
+	if err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if got, err := register.ParseApproval(marshalled(t, both.Marshal)); err != nil || !reflect.DeepEqual(got, both) {
+		t.Errorf("it is read back as %+v, %v", got, err)
+	}
+	both.Signed = []uint32{0, 0}
+	if _, err := register.ParseApproval(marshalled(t, both.Marshal)); err == nil {
+		t.Error("a record with one digest signed twice is read")
+	}
+}
+
 func TestArgumentIsWhatDecideLooksAt(t *testing.T) {
 	a := begun(t, asking())
 	a = mustDecide(t, a, authority.ApprovalGrant, grantOf(a, func(g *authority.GrantApproval) { g.Until = "2026-11-22T12:00:00Z" }), "carl", "cora")
-	a, err := a.Spent(1)
+	a, err := a.Spent("a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -380,7 +405,7 @@ func records(t testing.TB) map[string]register.Approval {
 	all["narrowed"] = mustDecide(t, a, authority.ApprovalGrant, grantOf(a, func(g *authority.GrantApproval) { g.Count, g.Until = 1, "2026-11-22T12:00:00Z" }), "carl", "cora")
 	all["denied"] = mustDecide(t, all["granted by one"], authority.ApprovalDeny, ending(a), "cora")
 	all["revoked"] = mustDecide(t, all["granted"], authority.ApprovalRevoke, ending(a), "sue")
-	used, err := all["granted"].Spent(3)
+	used, err := all["granted"].Spent("a", "b", "c")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -445,7 +470,7 @@ func FuzzParseAsking(f *testing.F) {
 		if err != nil || a.State != policy.Pending {
 			t.Fatalf("an approval of it is %s, %v", a.State, err)
 		}
-		if _, err := a.Spent(1); err == nil {
+		if _, err := a.Spent("a"); err == nil {
 			t.Fatal("what nobody granted is spent")
 		}
 		if read, err := register.ParseApproval(marshalled(t, a.Marshal)); err != nil || !reflect.DeepEqual(read, a) {
@@ -471,7 +496,7 @@ func FuzzParseApproval(f *testing.F) {
 		if err != nil || arg.Count > a.Asked.Count || arg.Until.After(until) || arg.From != from {
 			t.Fatalf("%+v is more than was asked for, %+v", arg, a.Asked)
 		}
-		next, err := a.Spent(1)
+		next, err := a.Spent("a")
 		if err == nil && (a.State != policy.Granted || len(a.By()) < a.Asked.Persons || next.Used > a.Asked.Count) {
 			t.Fatalf("%+v is spent", a)
 		}

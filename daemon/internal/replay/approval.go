@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +18,10 @@ import (
 type approval struct {
 	asked register.Asking
 	was   []version // oldest first
+
+	run    uint64 // of the last use
+	before uint32 // uses when that began
+	shown  uint64 // the last run in which a decision saw it: it proved itself
 }
 
 // A version is an approval from one event on, in the run of the daemon that
@@ -61,8 +66,41 @@ func (r *Replay) newApproval(e *audit.Event, content []byte) error {
 	case made.Asked.Entry != e.Entry || e.UID == nil || made.Asked.UID != *e.UID:
 		return fmt.Errorf("the content is of entry %q and uid %d", made.Asked.Entry, made.Asked.UID)
 	}
+	if err := r.checkAsking(e, made.Asked); err != nil {
+		r.differ(e, Decided, "approval %s was asked for: %v", made.ID, err)
+	}
 	r.summary.Approvals++
 	r.approvals[made.ID] = &approval{asked: made.Asked, was: []version{{made, r.run}}}
+	return nil
+}
+
+// checkAsking holds a request that was taken to the policy in force.
+func (r *Replay) checkAsking(e *audit.Event, asked register.Asking) error {
+	of := r.entries[e.Entry]
+	if of == nil {
+		return fmt.Errorf("there is no entry %q", e.Entry)
+	}
+	rev, ok := of.revisions[e.Rev]
+	if !ok || rev.policyRev != e.PolicyRev || of.policies[e.PolicyRev] == nil || e.GID == nil {
+		return fmt.Errorf("entry %q has no revision %d with revision %d of the policy", e.Entry, e.Rev, e.PolicyRev)
+	}
+	from, until, err := asked.Window()
+	if err != nil || e.Decided == nil {
+		return cmp.Or(err, errors.New("it has no time"))
+	}
+	r.checkInstant(e, rev.recorded)
+	by := of.policies[e.PolicyRev]
+	want, _ := by.Policy().Approvals()
+	d := by.Ask(policy.Asking{
+		UID: *e.UID, GIDs: append([]uint32{*e.GID}, e.GIDs...), Purpose: asked.Purpose, Form: asked.Form, Count: asked.Count,
+		Life: until.Sub(from), Class: rev.subject.Class,
+	})
+	switch {
+	case !d.Allowed():
+		return fmt.Errorf("the policy refuses it: %s by %s", d.Reason, d.Rule)
+	case asked.Persons != want.Persons:
+		return fmt.Errorf("for %d persons to grant: the policy asks for %d", asked.Persons, want.Persons)
+	}
 	return nil
 }
 
@@ -104,7 +142,24 @@ func (r *Replay) useApproval(e *audit.Event) {
 	case !of.ran(e.Decided.Time(), r.run):
 		r.differ(e, Approved, "used on %s under approval %s, which had ended", clock(e.Decided.Time()), e.Approval)
 	}
+	of.begin(r.run)
 	now.Used++
+	if now.Asked.Form != policy.ByDigests {
+		return
+	}
+	i, free := now.Digest(e.Value)
+	if !free {
+		r.differ(e, Approved, "used under approval %s for a digest that it was not for, or that was signed before", e.Approval)
+		return
+	}
+	now.Signed = append(slices.Clip(now.Signed), i)
+}
+
+// begin notes how often it was used before a run.
+func (a *approval) begin(run uint64) {
+	if a.run != run {
+		a.run, a.before = run, a.now().Used
+	}
 }
 
 // checkOvertaken: the committer refuses by the approval only where it does not
@@ -143,14 +198,33 @@ func (a *approval) visible(run uint64) []version {
 	return a.was[first:]
 }
 
-// checkGiven holds what the decision says of an approval to what it was. One of
-// which it says that there is none may have been there: an approval that does
-// not prove itself, or has ended, is none.
+// checkNone holds a decision that found no approval to those that were asked
+// for. One that is used up, or has ended, is forgotten; one that does not prove
+// itself is none, of which there is no event. Of an approval that was asked for
+// in this run, or seen by a decision, it is known that it proves itself.
+func (r *Replay) checkNone(e *audit.Event, given *policy.Approval) {
+	if !isBare(*given) {
+		r.differ(e, Arguments, "given says of an approval that it is none, and more")
+		return
+	}
+	of := r.approvals[given.ID]
+	if of == nil || of.now().Used >= of.now().Count {
+		return
+	}
+	if _, end, err := of.asked.Window(); err != nil || !end.After(e.Decided.Time()) || !end.After(r.recorded) {
+		return
+	}
+	if of.shown != r.run && of.was[0].run != r.run {
+		r.summary.Unchecked++
+		return
+	}
+	r.differ(e, Arguments, "given says that there is no approval %s: it was %s", given.ID, of.now().State)
+}
+
+// checkGiven holds what the decision says of an approval to what it was.
 func (r *Replay) checkGiven(e *audit.Event, given *policy.Approval) {
 	if given.State == policy.NoApproval {
-		if !isBare(*given) {
-			r.differ(e, Arguments, "given says of an approval that it is none, and more")
-		}
+		r.checkNone(e, given)
 		return
 	}
 	of := r.approvals[given.ID]
@@ -168,8 +242,15 @@ func (r *Replay) checkGiven(e *audit.Event, given *policy.Approval) {
 	if lost := r.lost.happened && of.was[0].Event < r.lost.event; lost != given.Unknown {
 		r.differ(e, Arguments, "given says that the uses of approval %s are unknown: %t; they are: %t", given.ID, given.Unknown, lost)
 	}
-	if used := of.now().Used; given.Used > used {
+	of.begin(r.run)
+	of.shown = r.run
+	switch used := of.now().Used; {
+	case given.Used > used:
 		r.differ(e, Arguments, "given says that approval %s had %d uses: the log has %d so far", given.ID, given.Used, used)
+	case given.Used < of.before:
+		r.differ(e, Arguments, "given says that approval %s had %d uses: the log had %d when the daemon started", given.ID, given.Used, of.before)
+	case uint64(given.Used)+uint64(given.Reserved) > uint64(of.asked.Count):
+		r.differ(e, Arguments, "given says that %d uses of approval %s were being signed, after %d: it was asked for %d", given.Reserved, given.ID, given.Used, of.asked.Count)
 	}
 }
 

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"signet/daemon/internal/audit"
@@ -14,13 +13,11 @@ const (
 	butUnproven = "unproven"
 	butInactive = "inactive"
 	butRevoked  = "revoked"
-	butClock    = "clock:"
+	butClock    = "clock:" // behind, jumped, unknown
+	butStale    = "stale:"
 )
 
 func hasBut(e *audit.Event, word string) bool { return slices.Contains(e.But, word) }
-
-// behind is how far the clock may be behind the log when something is decided.
-const behind = 5 * time.Second
 
 // checkArguments holds what the decision was made from to what follows from the
 // log: entry, calendar, lists, counts and approval.
@@ -33,7 +30,7 @@ func (r *Replay) checkArguments(e *audit.Event, of *entry, by *policyRevision, r
 		r.differ(e, Arguments, "the certificate is not said to be revoked: revision %d says that it is", e.Rev)
 	}
 	if want := by.Policy().At(decided, policy.SaneClock).Offset; int(e.Local) != want {
-		r.differ(e, Arguments, "local is %d: the policy's zone was %d s east of UTC", e.Local, want)
+		r.differZone(e, "local is %d: the policy's zone was %d s east of UTC", e.Local, want)
 	}
 	r.checkList(e)
 	r.checkCounts(e, of, by, usage.Counts)
@@ -61,10 +58,17 @@ func (r *Replay) checkList(e *audit.Event) {
 // checkCounts: one count for each quota, of the window that holds the time of
 // the decision.
 func (r *Replay) checkCounts(e *audit.Event, of *entry, by *policyRevision, counts []policy.Count) {
+	if len(counts) == 0 && e.Rule == ruleCallers {
+		return // nothing is counted for a stranger
+	}
 	want := by.countsAt(e.Decided.Time())
 	for i, c := range counts {
-		if i >= len(want) || c.Quota != want[i].Quota || !c.Start.Equal(want[i].Start) {
+		if i >= len(want) || c.Quota != want[i].Quota {
 			r.differ(e, Arguments, "use %q is not %s", c, wantedCount(want, i))
+			return
+		}
+		if !c.Start.Equal(want[i].Start) {
+			r.differZone(e, "use %q is not %s", c, wantedCount(want, i))
 			return
 		}
 	}
@@ -72,9 +76,11 @@ func (r *Replay) checkCounts(e *audit.Event, of *entry, by *policyRevision, coun
 		r.differ(e, Arguments, "use lacks %s", wantedCount(want, len(counts)))
 		return
 	}
+	r.alone = len(counts) > 0
 	for i, c := range counts {
 		c.End = want[i].End
 		r.checkCount(e, of, by, c)
+		r.alone = r.alone && c.Reserved == 0
 	}
 }
 
@@ -113,13 +119,27 @@ func (r *Replay) checkCount(e *audit.Event, of *entry, by *policyRevision, c pol
 	switch {
 	case c.Spent > uses.n:
 		r.differ(e, Arguments, "use %q: the log has %d uses of this window so far", c, uses.n)
-	case c.Spent < uses.before && isSane(e):
+	case c.Spent < uses.before && saidOfClock(e) == "":
 		r.differ(e, Arguments, "use %q: the log had %d uses of this window when the daemon started", c, uses.before)
+	case c.Reserved > 0 && by.event < r.started.event && (c.Spent > uint64(c.Limit) || c.Reserved > uint64(c.Limit)-c.Spent):
+		r.differ(e, Arguments, "use %q: no more was ever allowed in this run than the quota has", c)
+	case e.Result == audit.Allowed:
+		r.checkOrder(e, c, uses)
 	}
 }
 
-func isSane(e *audit.Event) bool {
-	return !slices.ContainsFunc(e.But, func(but string) bool { return strings.HasPrefix(but, butClock) })
+// checkOrder holds a use to those in the log that were decided before it: in
+// this run, and when nothing was reserved. This one was not then, and so came
+// after them: it saw each as spent or reserved, and where nothing was reserved
+// all of them as recorded.
+func (r *Replay) checkOrder(e *audit.Event, c policy.Count, uses counter) {
+	known := uses.before + uses.alone
+	switch decided := e.Decided.Time(); {
+	case c.Spent < known && c.Reserved < known-c.Spent:
+		r.differ(e, Arguments, "use %q: %d uses of this window were decided before it", c, known)
+	case c.Reserved == 0 && uses.alone > 0 && decided.Before(uses.aloneAt.Add(-behind)):
+		r.differ(e, Arguments, "use %q: decided %s, after a use of this window that was recorded %s", c, clock(decided), clock(uses.aloneAt))
+	}
 }
 
 // A loss is the last act that put an older log in force.

@@ -13,7 +13,11 @@ const (
 	ruleEntry     = "entry"
 	ruleRevision  = "entry.revision"
 	ruleApprovals = "approvals"
+	ruleCallers   = "callers"
 )
+
+// opAsk is the op of the events of requests for approval.
+const opAsk = "approval.request"
 
 // countedUses is the first engine that records all that sways its answer.
 const countedUses = 3
@@ -24,8 +28,9 @@ func (r *Replay) judge(e *audit.Event) {
 	case e.Result == audit.Refused && e.Rule == ruleEntry && e.Reason == policy.UnknownEntry.String():
 		r.unknownEntry(e)
 		return
-	case e.Engine == 0 && e.Kind == audit.KindRefuse:
-		return // of something that no policy decides
+	case e.Engine == 0 && e.Kind == audit.KindRefuse && e.Result == audit.Refused && e.Op == opAsk:
+		r.summary.Unrecorded++ // what was asked for is not in the event
+		return
 	case e.Engine == 0:
 		r.differ(e, Decided, "%s by no decision: it names no engine", e.Result)
 		return
@@ -33,10 +38,12 @@ func (r *Replay) judge(e *audit.Event) {
 		r.differ(e, Decided, "an event of kind %s says %q", e.Kind, e.Result)
 	}
 	r.engine = max(r.engine, e.Engine)
+	r.alone = false
 	of := r.entries[e.Entry]
 	switch {
-	case isUnproven(e):
-		r.summary.Unrecorded++
+	case isUnproven(e) && e.Decided != nil:
+		r.checkInstant(e, time.Time{})
+		r.summary.Unchecked++
 	case of == nil:
 		r.differ(e, Register, "there is no entry %q", e.Entry)
 	default:
@@ -94,12 +101,18 @@ func (r *Replay) judgeOn(e *audit.Event, of *entry) {
 		r.differ(e, Arguments, "%v", err)
 		return
 	}
+	if e.Engine >= countedUses || e.Result == audit.Allowed {
+		r.checkInstant(e, rev.recorded) // engines before wrote nothing of a clock that refused
+	}
 	if e.Engine >= countedUses {
 		r.checkArguments(e, of, by, rev, usage)
 	} else if r.engine >= countedUses {
 		r.differ(e, Arguments, "engine %d after engine %d: its program could not open this store any more", e.Engine, r.engine)
 	}
 	r.compare(e, decision)
+	if e.Result == audit.Refused && isUnchecked(e, usage) {
+		r.summary.Unchecked++
+	}
 }
 
 // checkInForce: the committer refuses what was decided under a revision that is

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"signet/daemon/internal/audit"
+	"signet/policy/zoneinfo"
 )
 
 // A Class is what kind of thing differs. Append only: scripts look for them.
@@ -35,15 +36,29 @@ type Difference struct {
 // A Summary counts what was looked at.
 type Summary struct {
 	Events      uint64 `json:"events"`
-	Acts        uint64 `json:"acts"`       // that were applied
-	Decisions   uint64 `json:"decisions"`  // decided anew: Allowed and Refused
-	Allowed     uint64 `json:"allowed"`    // by the rules; of them some failed in the HSM or were overtaken
-	Refused     uint64 `json:"refused"`    //
-	Unrecorded  uint64 `json:"unrecorded"` // refusals on grounds that engines before 3 did not record, and those of records that did not prove themselves
-	Uses        uint64 `json:"uses"`       // counted
-	Windows     uint64 `json:"windows"`    // that were held to a quota
-	Approvals   uint64 `json:"approvals"`  // asked for
+	Acts        uint64 `json:"acts"`        // that were applied
+	Decisions   uint64 `json:"decisions"`   // decided anew: Allowed and Refused
+	Allowed     uint64 `json:"allowed"`     // by the rules; of them some failed in the HSM or were overtaken
+	Refused     uint64 `json:"refused"`     //
+	Unrecorded  uint64 `json:"unrecorded"`  // refusals on grounds that their events do not have: those of engines before 3, and of requests for approval
+	Unchecked   uint64 `json:"unchecked"`   // refusals on grounds that their events have and nothing else in the log shows
+	Odd         uint64 `json:"odd"`         // times of decisions that only a clock that was set, or a disk that hung, explains
+	Uses        uint64 `json:"uses"`        // counted
+	Windows     uint64 `json:"windows"`     // that were held to a quota
+	Approvals   uint64 `json:"approvals"`   // asked for
+	OtherZones  uint64 `json:"other_zones"` // local times that differ where another edition of the time zones decided than this program has
 	Differences uint64 `json:"differences"`
+}
+
+// differZone is differ for what hangs on the time zones. Governments change them
+// and editions follow: with another one than the daemon had this program cannot
+// judge.
+func (r *Replay) differZone(e *audit.Event, format string, args ...any) {
+	if r.zones != "" && r.zones != zoneinfo.Edition() {
+		r.summary.OtherZones++
+		return
+	}
+	r.differ(e, Arguments, format, args...)
 }
 
 // MaxDifferences is how many are kept. A log that was tampered with once may

@@ -14,7 +14,7 @@ import (
 // the contents of all of them.
 func histories(t testing.TB) (contents, map[string][]byte) {
 	all, logs := contents{}, map[string][]byte{}
-	for _, tt := range tamperings {
+	for _, tt := range slices.Concat(tamperings, forgeries) {
 		r := newRecorder(t)
 		e := tt.history(r)
 		maps.Copy(all, r.contents)

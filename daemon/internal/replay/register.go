@@ -36,6 +36,7 @@ type revision struct {
 	active    bool
 	revoked   bool // the certificate in use, by the record
 	policyRev uint32
+	recorded  time.Time // of the act that made it
 }
 
 // A policyRevision is a policy with the ids of its day.
@@ -76,6 +77,9 @@ var errUnread = errors.New("the content could not be read")
 // act takes an act that was carried out.
 func (r *Replay) act(e *audit.Event) error {
 	applied, err := r.readApplied(e)
+	if err == nil {
+		err = r.checkRole(e, applied.Act.Kind)
+	}
 	if err == nil {
 		err = r.apply(e, applied)
 	}
@@ -204,7 +208,7 @@ func (r *Replay) applyTo(id string, e *audit.Event, a register.Applied) error {
 		}
 	}
 	of.record, of.moved = step.Entry, e.Seq
-	of.revisions[step.Entry.Rev] = revisionOf(step.Entry)
+	of.revisions[step.Entry.Rev] = revisionOf(step.Entry, e.Recorded.Time())
 	return nil
 }
 
@@ -224,10 +228,10 @@ func (r *Replay) setPolicy(of *entry, record register.PolicyRecord, event uint64
 	return nil
 }
 
-func revisionOf(e register.Entry) revision {
+func revisionOf(e register.Entry, recorded time.Time) revision {
 	c, certified := e.Certificate()
 	rev := revision{
-		subject: audit.Subject{Class: policy.ClassKey, Certificate: certified}, active: e.MaySign(), revoked: c.Revoked != "", policyRev: e.PolicyRev,
+		subject: audit.Subject{Class: policy.ClassKey, Certificate: certified}, active: e.MaySign(), revoked: c.Revoked != "", policyRev: e.PolicyRev, recorded: recorded,
 	}
 	if e.Class == register.ClassSeal {
 		rev.subject.Class = policy.ClassSeal

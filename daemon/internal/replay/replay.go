@@ -37,16 +37,28 @@ type Replay struct {
 
 	next     uint64 // index of the event that comes next
 	recorded time.Time
+	previous time.Time // recorded of the event before the one in hand
+	regime   authority.Regime
 	epoch    uint64
 	engine   uint32 // the newest that decided
 	run      uint64 // starts of the daemon so far
+	started  start  // the last of them
+	zones    string // edition of the time zones that this run decides by; "": not recorded
 
 	entries   map[string]*entry
 	policies  map[string]policy.Policy // by hash of the text: many entries may have one
 	approvals map[string]*approval
 	lists     map[string]time.Time // thisUpdate by hash of a list of revoked certificates
 	lost      loss
+	alone     bool // the decision in hand: no other use was being signed then
 	horizon   horizon
+}
+
+// A start is the event with which a run of the daemon begins: it records
+// nothing, and decides nothing, before it.
+type start struct {
+	event uint64
+	at    time.Time // recorded
 }
 
 // New returns a replay that waits for event 0.
@@ -79,9 +91,12 @@ func (r *Replay) Line(line []byte) error {
 // Event is Line for an event that was parsed.
 func (r *Replay) Event(e *audit.Event) error {
 	r.follow(e)
+	r.checkShape(e)
 	switch e.Kind {
+	case audit.KindGenesis:
+		return r.genesis(e)
 	case audit.KindStart:
-		r.run++
+		r.run, r.zones, r.started = r.run+1, e.Zones, start{e.Seq, e.Recorded.Time()}
 	case audit.KindApproval:
 		return r.ask(e)
 	case audit.KindAct:
@@ -111,7 +126,7 @@ func (r *Replay) follow(e *audit.Event) {
 	case e.Seq > 0 && e.Epoch != r.epoch && !goesOn(e):
 		r.differ(e, Log, "epoch %d after epoch %d: only an act that puts an older log in force begins one", e.Epoch, r.epoch)
 	}
-	r.next, r.epoch = e.Seq+1, e.Epoch
+	r.next, r.epoch, r.previous = e.Seq+1, e.Epoch, r.recorded
 	if at.After(r.recorded) {
 		r.recorded = at
 	}

@@ -123,6 +123,17 @@ func given(e *audit.Event, change func(*policy.Approval)) {
 	}
 }
 
+// asUse makes of a refusal a use that was signed.
+func asUse(e *audit.Event) {
+	e.Kind, e.Result, e.Reason, e.Rule, e.Value, e.Sig = audit.KindSign, audit.Allowed, "", "", digest, "MAYCAQECAQE="
+}
+
+// asRefusal makes of a use a refusal.
+func asRefusal(e *audit.Event, reason, rule string) {
+	e.Kind, e.Value = audit.KindRefuse, ""
+	e.Refuse(reason, rule)
+}
+
 func replaceUse(old, with string) func(*recorder, *audit.Event) {
 	return func(r *recorder, e *audit.Event) {
 		for i, u := range e.Use {
@@ -146,12 +157,25 @@ var tamperings = []tampering{
 
 	// decision
 	{"a refusal made a use", oneRefusal, func(r *recorder, e *audit.Event) {
-		e.Kind, e.Result, e.Reason, e.Rule = audit.KindSign, audit.Allowed, "", ""
+		asUse(e)
 	}, replay.Decided, "the rules refuse: purpose, by purposes", false},
 	{"a use made a refusal", oneUse, func(r *recorder, e *audit.Event) {
-		e.Kind = audit.KindRefuse
-		e.Refuse("purpose", "purposes")
+		asRefusal(e, "purpose", "purposes")
 	}, replay.Decided, "the rules allow it", false},
+	{"a use made a refusal of no decision", oneUse, func(r *recorder, e *audit.Event) {
+		e.Engine, e.Use = 0, nil
+		asRefusal(e, "quota", "quotas.day")
+	}, replay.Decided, "by no decision", false},
+	{"a request that the policy would not take", func(r *recorder) *audit.Event {
+		r.entry("contract", approved)
+		r.ask(policy.ByCount, 2)
+		return r.events[len(r.events)-1]
+	}, func(r *recorder, e *audit.Event) { uid := uint32(20003); e.UID = &uid }, replay.Register, "the content is of entry", false},
+	{"a request by who may not call", func(r *recorder) *audit.Event {
+		r.entry("contract", approved)
+		r.ask(policy.ByCount, 2)
+		return r.events[len(r.events)-1]
+	}, func(r *recorder, e *audit.Event) { e.PolicyRev = 7 }, replay.Decided, "was asked for", false},
 	{"another reason", oneRefusal, func(r *recorder, e *audit.Event) { e.Reason = "operation" }, replay.Decided, "the rules refuse: purpose", false},
 	{"another purpose", oneUse, func(r *recorder, e *audit.Event) { e.Purpose = "invoice" }, replay.Decided, "purpose, by purposes", false},
 	{"another caller", oneUse, func(r *recorder, e *audit.Event) { uid := uint32(20003); e.UID = &uid }, replay.Decided, "not_a_caller", false},
@@ -166,7 +190,7 @@ var tamperings = []tampering{
 		r.signs(3, use{})
 		return r.wait(time.Second).sign(use{})
 	}, func(r *recorder, e *audit.Event) {
-		e.Kind, e.Result, e.Reason, e.Rule = audit.KindSign, audit.Allowed, "", ""
+		asUse(e)
 	}, replay.Decided, "rate, by quotas.per_caller.minute", true},
 	{"no approval where one is asked for", granted, func(r *recorder, e *audit.Event) { e.Approval, e.Given = "", "" }, replay.Decided, "approval_needed", false},
 
@@ -178,15 +202,16 @@ var tamperings = []tampering{
 
 	// arguments
 	{"inactive, though it was active", oneUse, func(r *recorder, e *audit.Event) {
-		e.Kind, e.But = audit.KindRefuse, []string{"inactive"}
-		e.Refuse("not_active", "entry.status")
+		e.But = []string{"inactive"}
+		asRefusal(e, "not_active", "entry.status")
 	}, replay.Arguments, "active is false", false},
 	{"active, though it was not", func(r *recorder) *audit.Event {
 		r.entry("contract", plain)
 		r.act(authority.EntrySuspend, "contract", authority.Suspend{Basis: "lost"}, register.Facts{})
 		return r.sign(use{})
 	}, func(r *recorder, e *audit.Event) {
-		e.But, e.Kind, e.Result, e.Reason, e.Rule = nil, audit.KindSign, audit.Allowed, "", ""
+		e.But = nil
+		asUse(e)
 	}, replay.Arguments, "active is true", false},
 	{"another offset", twoUses, func(r *recorder, e *audit.Event) { e.Local = 0 }, replay.Arguments, "local is 0", false},
 	{"a word that nobody writes", oneUse, func(r *recorder, e *audit.Event) { e.But = []string{"tired"} }, replay.Arguments, "tired", false},
@@ -281,7 +306,7 @@ var tamperings = []tampering{
 		r.entry("contract", plain)
 		return r.act(authority.EntrySuspend, "contract", authority.Suspend{Basis: "lost"}, register.Facts{})
 	}, func(r *recorder, e *audit.Event) { *e = *r.events[4]; e.Seq = 5 }, replay.Register, "only a pending entry is activated", false},
-	{"an act on an entry that is not", func(r *recorder) *audit.Event { r.entry("contract", plain); return r.events[3] }, func(r *recorder, e *audit.Event) { r.events[2].Kind = audit.KindRead }, replay.Register, "there is no entry \"contract\"", true},
+	{"an act on an entry that is not", func(r *recorder) *audit.Event { r.entry("contract", plain); return r.events[3] }, func(r *recorder, e *audit.Event) { r.events[2].Kind = audit.KindStatus }, replay.Register, "there is no entry \"contract\"", true},
 	{"an act of other content", oneUse, func(r *recorder, e *audit.Event) {
 		*e = *r.events[4]
 		e.Seq, e.Op = 5, string(authority.EntryCancel)
@@ -315,7 +340,7 @@ var tamperings = []tampering{
 		id := r.ask(policy.ByCount, 2)
 		return r.wait(time.Second).sign(use{approval: id})
 	}, func(r *recorder, e *audit.Event) {
-		e.Kind, e.Result, e.Reason, e.Rule = audit.KindSign, audit.Allowed, "", ""
+		asUse(e)
 	}, replay.Approved, "which was pending", true},
 	{"overtaken by an approval that allowed it", granted, func(r *recorder, e *audit.Event) { e.Refuse("changed", "approvals") }, replay.Approved, "which was granted, with 0 of 2 used", false},
 	{"an approval that was revoked", func(r *recorder) *audit.Event {
@@ -344,7 +369,7 @@ var tamperings = []tampering{
 		r.grant(id)
 		return r.wait(3 * time.Hour).sign(use{approval: id})
 	}, func(r *recorder, e *audit.Event) {
-		e.Kind, e.Result, e.Reason, e.Rule = audit.KindSign, audit.Allowed, "", ""
+		asUse(e)
 	}, replay.Approved, "which had ended", true},
 	{"an approval that nobody had asked for", granted, func(r *recorder, e *audit.Event) {
 		e.Approval, e.Given = "0123456789abcdef", strings.Replace(e.Given, e.Approval, "0123456789abcdef", 1)
@@ -355,7 +380,7 @@ var tamperings = []tampering{
 // nothing before it differs.
 func TestEachTamperingIsFoundWhereItIs(t *testing.T) {
 	seen := map[replay.Class]int{}
-	for _, tt := range tamperings {
+	for _, tt := range slices.Concat(tamperings, forgeries) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRecorder(t)
 			e := tt.history(r)
@@ -403,7 +428,7 @@ func TestSourceThatFailsEndsTheReplay(t *testing.T) {
 			break
 		}
 	}
-	if !errors.Is(err, errDisk) || !strings.Contains(err.Error(), "event 2") || len(again.Differences()) != 0 {
-		t.Errorf("Line = %v, %d differences; want the source's error at event 2", err, len(again.Differences()))
+	if !errors.Is(err, errDisk) || !strings.Contains(err.Error(), "event 0") || len(again.Differences()) != 0 {
+		t.Errorf("Line = %v, %d differences; want the source's error at event 0", err, len(again.Differences()))
 	}
 }

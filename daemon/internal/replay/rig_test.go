@@ -1,7 +1,9 @@
 package replay_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"fmt"
 	"math/big"
@@ -9,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"signet/daemon/internal/audit"
 	"signet/daemon/internal/authority"
@@ -34,6 +38,7 @@ type recorder struct {
 	lostBy   uint64
 	flying   []*decided // decided and not recorded
 	careless bool       // uses that are being signed do not count
+	role     string     // of acts
 }
 
 // contents is a source.
@@ -63,13 +68,60 @@ const (
 
 var began = time.Date(2026, 11, 21, 15, 0, 0, 0, time.UTC) // 23:00 in Shanghai
 
-func newRecorder(t testing.TB) *recorder {
+func newRecorder(t testing.TB) *recorder { return recorderAt(t, began) }
+
+func recorderAt(t testing.TB, began time.Time) *recorder {
 	r := &recorder{
 		TB: t, contents: contents{}, now: began, epoch: 1, made: map[string]*made{}, asked: map[string]register.Approval{},
 	}
-	r.append(&audit.Event{Kind: audit.KindGenesis, Op: string(authority.Init), Result: audit.Allowed})
+	r.role = "unsigned"
+	r.append(r.genesis(authority.Genesis{Authority: authority.Development}))
 	r.start()
 	return r
+}
+
+func (r *recorder) genesis(g authority.Genesis) *audit.Event {
+	r.Helper()
+	g.Appliance, g.Crypto, g.Deployment = "seal-a", authority.Mixed, "owner"
+	content, err := canonical.Marshal(g)
+	r.must(err)
+	raw, err := canonical.Marshal(r.draft(authority.Init, "", content))
+	r.must(err)
+	return &audit.Event{Kind: audit.KindGenesis, Op: string(authority.Init), Act: string(raw), Role: r.role, Result: audit.Allowed}
+}
+
+// underOfficers makes the log that of an appliance whose acts officers sign.
+func (r *recorder) underOfficers() {
+	r.Helper()
+	r.role = "security-officer:li security-officer:wu"
+	thresholds := authority.Thresholds{Administrator: 1, Security: 2, Many: 2, Auditor: 1}
+	g := authority.Genesis{
+		Authority: authority.Officers, Thresholds: &thresholds,
+		LogKey: &authority.LogKey{Token: "seals", Type: "SM2", Label: "signet-log"}, Tokens: []authority.Product{{Name: "seals", Product: "SoftHSM2, for tests"}},
+	}
+	for i, id := range []string{"admin", "audit", "li", "wu", "xu"} {
+		role := []authority.Role{authority.Administrator, authority.Auditor, authority.SecurityOfficer, authority.SecurityOfficer, authority.SecurityOfficer}[i]
+		public, err := ssh.NewPublicKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{byte(i + 1)}, ed25519.SeedSize)).Public())
+		r.must(err)
+		key, err := authority.ParseKey(string(ssh.MarshalAuthorizedKey(public)))
+		r.must(err)
+		g.Officers = append(g.Officers, authority.Officer{ID: id, Name: "officer " + id, Role: role, Keys: []authority.Key{key}})
+	}
+	e := r.genesis(g)
+	e.V, e.Epoch, e.Recorded = r.events[0].V, r.epoch, r.events[0].Recorded
+	r.events[0] = e
+}
+
+// draft is an act of that content, which it keeps.
+func (r *recorder) draft(kind authority.Kind, target string, content []byte) authority.Act {
+	a := authority.Act{
+		V: authority.ActVersion, Appliance: applianceID, Kind: kind, Target: target, ContentSHA: r.contents.keep(content),
+		Nonce: fmt.Sprintf("%032x", len(r.events)), NotAfter: r.now.Add(time.Hour).Truncate(time.Second).Format(time.RFC3339), LogSize: 1, LogRoot: applianceID,
+	}
+	if kind == authority.Init {
+		a.Appliance, a.LogSize, a.LogRoot = "", 0, ""
+	}
+	return a
 }
 
 func (r *recorder) append(e *audit.Event) *audit.Event {
@@ -97,14 +149,11 @@ func (r *recorder) act(kind authority.Kind, target string, content any, facts re
 	r.Helper()
 	data, err := canonical.Marshal(content)
 	r.must(err)
-	act := authority.Act{
-		V: authority.ActVersion, Appliance: applianceID, Kind: kind, Target: target, ContentSHA: r.contents.keep(data),
-		Nonce: fmt.Sprintf("%032x", len(r.events)), NotAfter: r.now.Add(time.Hour).Truncate(time.Second).Format(time.RFC3339), LogSize: 1, LogRoot: applianceID,
-	}
+	act := r.draft(kind, target, data)
 	raw, err := canonical.Marshal(act)
 	r.must(err)
 	decided, uid := audit.At(r.now), uint32(1000)
-	e := &audit.Event{Kind: audit.KindAct, Op: string(kind), Act: string(raw), Decided: &decided, UID: &uid, GID: &uid, Role: "unsigned", Result: audit.Allowed}
+	e := &audit.Event{Kind: audit.KindAct, Op: string(kind), Act: string(raw), Decided: &decided, UID: &uid, GID: &uid, Role: r.role, Result: audit.Allowed}
 	if authority.AboutEntry(kind) {
 		e.Entry = target
 	}
@@ -256,7 +305,7 @@ func (r *recorder) signs(n int, u use) {
 func (r *recorder) decide(u use) *decided {
 	r.Helper()
 	u.uid, u.entry, u.purpose, u.batch = orElse(u.uid, 20001), orElse(u.entry, "contract"), orElse(u.purpose, "contract"), max(u.batch, 1)
-	u.clock = orElse(u.clock, policy.SaneClock)
+	now := r.clock(&u)
 	of := r.made[u.entry]
 	bound, p := of.policy, of.policy.Policy()
 	if u.stale != "" {
@@ -267,7 +316,7 @@ func (r *recorder) decide(u use) *decided {
 			return known[name], nil
 		}})
 	}
-	at := p.At(r.now, u.clock)
+	at := p.At(now, u.clock)
 	usage := policy.Usage{Counts: r.counts(of, u, p.Windows(at.Time)), Approval: r.argument(u)}
 	gid := uint32(30000)
 	req := policy.Request{
@@ -304,6 +353,18 @@ func (r *recorder) decide(u use) *decided {
 		r.flying = append(r.flying, d)
 	}
 	return d
+}
+
+// clock is the time of a decision, and what is wrong with it.
+func (r *recorder) clock(u *use) time.Time {
+	last, now := r.events[len(r.events)-1].Recorded.Time(), r.now
+	if u.clock == policy.BehindClock && !now.Before(last.Add(-5*time.Second)) {
+		now = last.Add(-6 * time.Second)
+	}
+	if u.clock = orElse(u.clock, policy.SaneClock); u.clock == policy.SaneClock && now.Before(last.Add(-5*time.Second)) {
+		u.clock = policy.BehindClock
+	}
+	return now
 }
 
 func orElse[T comparable](v, other T) T {
@@ -388,7 +449,7 @@ func (r *recorder) commit(d *decided) *audit.Event {
 		return r.append(e)
 	}
 	e.Kind, e.Value, e.Result, e.Sig = audit.KindSign, digest, audit.Allowed, "MAYCAQECAQE="
-	switch next, err := r.asked[e.Approval].Spent(1); {
+	switch next, err := r.asked[e.Approval].Spent(e.Value); {
 	case d.failed:
 		e.Result, e.Reason, e.Rule, e.Sig, e.Value = audit.Failed, "hsm_failed", "hsm", "", ""
 	case e.Rev != r.made[e.Entry].step.Entry.Rev:
@@ -420,6 +481,7 @@ func (r *recorder) ask(form policy.Form, count uint32) string {
 	uid, at := a.UID, audit.At(r.now)
 	e := r.append(&audit.Event{
 		Kind: audit.KindApproval, UID: &uid, GID: &uid, Decided: &at, Entry: a.Entry, Purpose: a.Purpose, Result: audit.Allowed,
+		Rev: r.made[a.Entry].step.Entry.Rev, PolicyRev: r.made[a.Entry].step.Entry.PolicyRev,
 		Approval: register.ApprovalID(content), Value: r.contents.keep(content),
 	})
 	made, err := register.NewApproval(content, e.Seq)

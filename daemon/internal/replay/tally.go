@@ -26,17 +26,32 @@ type counter struct {
 	before uint64
 	run    uint64
 	held   bool // to a quota, once
+
+	// Uses of this run that were decided while no other was being signed, and
+	// when the last of them was recorded.
+	alone   uint64
+	aloneAt time.Time
 }
 
-func (c *counter) add(run, n uint64) {
-	c.at(run)
-	c.n += n
+// A counted is a use as counters see it.
+type counted struct {
+	decided, recorded time.Time
+	run               uint64
+	alone             bool
+}
+
+func (c *counter) add(u counted) {
+	c.at(u.run)
+	c.n++
+	if u.alone {
+		c.alone, c.aloneAt = c.alone+1, u.recorded
+	}
 }
 
 // at is the counter as it is in a run of the daemon.
 func (c *counter) at(run uint64) counter {
 	if c.run != run {
-		c.run, c.before = run, c.n
+		c.run, c.before, c.alone = run, c.n, 0
 	}
 	return *c
 }
@@ -57,14 +72,14 @@ const (
 )
 
 // add counts a use. What can get no more uses at the horizon is dropped.
-func (t *tally) add(at time.Time, run uint64, horizon time.Time) {
+func (t *tally) add(u counted, horizon time.Time) {
 	t.drop(horizon)
-	t.total.add(run, 1)
-	t.minute(at).add(run, 1)
-	t.quarters[quarterOf(at)]++
+	t.total.add(u)
+	t.minute(u.decided).add(u)
+	t.quarters[quarterOf(u.decided)]++
 	for _, w := range t.windows {
-		if w.Holds(at) {
-			w.add(run, 1)
+		if w.Holds(u.decided) {
+			w.add(u)
 		}
 	}
 }
@@ -173,8 +188,9 @@ func (r *Replay) use(e *audit.Event) {
 		r.differ(e, Count, "decided %s, when the log was at %s: the uses of that time are counted", clock(decided), clock(r.recorded))
 		return
 	}
-	of.all.add(decided, r.run, r.horizon.at)
-	of.caller(*e.UID).add(decided, r.run, r.horizon.at)
+	u := counted{decided: decided, recorded: e.Recorded.Time(), run: r.run, alone: r.alone}
+	of.all.add(u, r.horizon.at)
+	of.caller(*e.UID).add(u, r.horizon.at)
 	if by := of.policies[e.PolicyRev]; by != nil {
 		r.checkQuotas(e, of, by)
 	}

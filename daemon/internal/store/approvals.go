@@ -91,7 +91,7 @@ func (t *turn) spend(e *audit.Event) error {
 	if a.Asked.Entry != e.Entry || a.Asked.UID != *e.UID {
 		return fmt.Errorf("%w: %s is for entry %s and uid %d", register.ErrNotApproved, a.ID, a.Asked.Entry, a.Asked.UID)
 	}
-	if a, err = a.Spent(1); err != nil {
+	if a, err = a.Spent(e.Value); err != nil {
 		return err
 	}
 	t.change(a)

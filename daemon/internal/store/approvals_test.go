@@ -99,6 +99,7 @@ func TestContentUnderAnotherNameIsRefused(t *testing.T) {
 	edit(t, r.path, func(tx *bolt.Tx) error {
 		return errors.Join(tx.Bucket(bucketBlob).Put(blobKey(said), lies), tx.Bucket(bucketBlob).Put(key, []byte("{}")))
 	})
+	r.edited = true
 	r.open()
 	grant.Change.Blobs = nil
 	if err := r.Record(grant); !errors.Is(err, authority.ErrMalformed) {

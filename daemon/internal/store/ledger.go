@@ -19,12 +19,14 @@ import (
 // difference to what it says. It belongs to one transaction, and save ends it.
 type ledger struct {
 	tx        *bolt.Tx
-	tallies   map[user]*tally // those touched, written by save
+	stored    func(key []byte) ([]byte, error) // the content of that SM3, nil if there is none
+	tallies   map[user]*tally                  // those touched, written by save
 	approvals map[string]register.Approval
 }
 
 func newLedger(tx *bolt.Tx) *ledger {
-	return &ledger{tx: tx, tallies: map[user]*tally{}, approvals: map[string]register.Approval{}}
+	stored := func(key []byte) ([]byte, error) { return tx.Bucket(bucketBlob).Get(key), nil }
+	return &ledger{tx: tx, stored: stored, tallies: map[user]*tally{}, approvals: map[string]register.Approval{}}
 }
 
 // A turn is what the events of one commit make of a ledger. Nothing is written
@@ -124,8 +126,9 @@ func (t *turn) content(hash string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hash of a content: %w", err)
 	}
-	if blob := t.tx.Bucket(bucketBlob).Get(key); blob != nil {
-		return blob, nil
+	blob, err := t.stored(key)
+	if err == nil && blob == nil {
+		err = fmt.Errorf("there is no content %.16q", hash)
 	}
-	return nil, fmt.Errorf("there is no content %.16q", hash)
+	return blob, err
 }

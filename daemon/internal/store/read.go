@@ -131,6 +131,10 @@ func (s *Store) Blob(hash string) (blob []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("blob hash: %w", err)
 	}
+	return s.blob(key)
+}
+
+func (s *Store) blob(key []byte) (blob []byte, err error) {
 	err = s.view(func(tx *bolt.Tx) error {
 		blob = append(blob, tx.Bucket(bucketBlob).Get(key)...)
 		return nil

@@ -36,6 +36,7 @@ type rig struct {
 	appliance string
 	options   Options
 	clock     *testClock
+	edited    bool // behind signet's back: it is not what its log makes
 }
 
 // newRig makes a store and opens it with o, whose Now is the rig's clock.
@@ -57,6 +58,9 @@ func (r *rig) check() {
 		r.Errorf("the log at the end: %v", err)
 	}
 	r.checkLedger()
+	if !r.edited {
+		r.wantCounted()
+	}
 	if err := r.Close(); err != nil {
 		r.Errorf("Close: %v", err)
 	}
