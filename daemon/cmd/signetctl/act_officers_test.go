@@ -535,14 +535,14 @@ func TestPlansChangeNothing(t *testing.T) {
 	a := newAppliance(t)
 	a.withOfficers(1)
 	policyFile, change := writeFile(t, "p.toml", goodPolicy), writeFile(t, "c.toml", "remove = [\"li\"]\n[thresholds]\nadministrator=1\nsecurity=2\nmany=9\nauditor=1\n")
-	a.answer[admin.PathEntries+"/contract"] = admin.Entry{ID: "contract", Class: "key", Status: "active", Title: "the title", Proof: "proven"}
+	a.answer[admin.PathEntries+"/contract"] = admin.Entry{ID: "contract", Class: "key", Status: "active", Title: "the title", Proof: "proven", Custodians: []string{"cora"}}
 	a.answer[admin.PathEntries+"/contract/policy"] = admin.Policy{Entry: "contract", Rev: 1, Text: "# the old one\n"}
 	t.Chdir(t.TempDir())
 	for line, want := range map[string][]string{
 		"key destroy contract --why x":          {"the title", "gone for ever", "3 × security officer"},
 		"key cancel contract --why x":           {"the title", "No act takes this back", "2 × security officer"},
 		"key activate contract":                 {"2 × security officer"},
-		"key suspend contract --why x":          {"1 × security officer, or 1 × custodian"},
+		"key suspend contract --why x":          {"1 × security officer, or 1 × custodian (cora)"},
 		"policy set contract " + policyFile:     {"the old one", "purposes", "2 × security officer"},
 		"officer change " + change:              {"as it is now", "as it would be", "removed", "3 × security officer + 1 × administrator", "many", "destruction 9"},
 		"mode clear --accept-older --why x":     {"given up for ever", "2 × security officer + 1 × auditor"},

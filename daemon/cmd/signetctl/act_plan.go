@@ -14,7 +14,8 @@ import (
 
 // planOf shows what an act would do and who would have to sign it.
 func (p *program) planOf(ctx context.Context, d deed, regime authority.Regime, o order) error {
-	who, err := p.whoSigns(ctx, regime, d.act.Kind)
+	p.answerInEnglish()
+	who, err := p.whoSigns(ctx, regime, d.act.Kind, d.act.Target)
 	if err != nil {
 		return err
 	}
@@ -53,9 +54,9 @@ type plan struct {
 	SignedBy string `json:"signed_by"`
 }
 
-// whoSigns says whose signatures an act of that kind would need. The regime
-// may be empty: then the daemon's list of officers says it.
-func (p *program) whoSigns(ctx context.Context, regime authority.Regime, kind authority.Kind) (string, error) {
+// whoSigns says whose signatures an act of that kind would need on its target.
+// The regime may be empty: then the daemon's list of officers says it.
+func (p *program) whoSigns(ctx context.Context, regime authority.Regime, kind authority.Kind, target string) (string, error) {
 	rule, _ := authority.RuleOf(kind)
 	switch {
 	case kind == authority.Init && regime == authority.Officers:
@@ -74,19 +75,26 @@ func (p *program) whoSigns(ctx context.Context, regime authority.Regime, kind au
 	case roll.Authority == string(authority.Development):
 		return p.tr(msgTheGroup), nil
 	}
-	return p.signersOf(kind, roll.Thresholds), nil
+	return p.signersOf(kind, roll.Thresholds, p.keepersOf(ctx, kind, target)), nil
 }
 
 // signersOf says it by the table; nil thresholds are not known.
-func (p *program) signersOf(kind authority.Kind, thresholds map[string]int) string {
+func (p *program) signersOf(kind authority.Kind, thresholds map[string]int, k keepers) string {
 	rule, _ := authority.RuleOf(kind)
 	var ways []string
 	for _, needs := range rule.Options {
 		var parts []string
 		for _, need := range needs {
-			parts = append(parts, p.needWords(need, thresholds))
+			if names, can := k.who(kind, need.Role); can {
+				parts = append(parts, p.needWords(need, thresholds)+names)
+			}
 		}
-		ways = append(ways, strings.Join(parts, " + "))
+		if len(parts) == len(needs) {
+			ways = append(ways, strings.Join(parts, " + "))
+		}
+	}
+	if len(ways) == 0 && k.known {
+		return p.tr(msgNobodyCounts)
 	}
 	return strings.Join(ways, p.tr(wordOr))
 }

@@ -56,6 +56,7 @@ type appliance struct {
 	entries []*protocol.EntryInfo
 	sign    func(*protocol.SignRequest) (*protocol.Signed, *protocol.Error)
 	asked   []*protocol.SignRequest
+	refusal *protocol.Error // of whole requests to sign
 
 	questions []admin.PolicyQuestion // that policies were tried with
 	requests  []*protocol.ApprovalRequest
@@ -276,6 +277,9 @@ func (a *appliance) answerSign(f protocol.Frame) (proto.Message, protocol.Kind) 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked = append(a.asked, request)
+	if a.refusal != nil {
+		return a.refusal, protocol.KindError
+	}
 	reply := new(protocol.SignReply)
 	for i := range request.Inputs {
 		signed, fault := a.sign(&protocol.SignRequest{Entry: request.Entry, Algorithm: request.Algorithm, Inputs: request.Inputs[i : i+1]})

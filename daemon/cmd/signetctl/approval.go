@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,12 +14,16 @@ import (
 	"signet/daemon/cmd/signetctl/internal/screen"
 	"signet/daemon/internal/register"
 	"signet/policy"
+	"signet/protocol"
 	"signet/protocol/admin"
 )
 
 // expired is the state of an approval that ended undecided or unused. It
 // follows from the clock, so no act makes it.
 const expired = "expired"
+
+// usedUp is what people are told of one that is granted and has no use left.
+const usedUp = "used up"
 
 func approvalStates() []string {
 	return append(namesOf([]policy.State{policy.Pending, policy.Granted, policy.Denied, policy.Revoked}), expired)
@@ -34,6 +39,8 @@ func (p *program) approvalList() *cobra.Command {
 		}
 		answer, err := p.askApprovals(ctx, entry, state)
 		switch {
+		case isClosed(err):
+			return &advised{err, hintApprovalOwn, []any{"ID"}}
 		case err != nil:
 			return err
 		case p.json:
@@ -41,7 +48,7 @@ func (p *program) approvalList() *cobra.Command {
 		case len(answer.Approvals) == 0:
 			return p.say(msgNoApprovals)
 		}
-		return p.approvalTable(answer.Approvals)
+		return p.approvalTable(answer)
 	})
 	cmd.Flags().StringVar(&entry, "entry", "", p.tr(flagApprovalEntry))
 	cmd.Flags().StringVar(&state, "state", "", p.tr(flagState))
@@ -56,25 +63,35 @@ func (p *program) askApprovals(ctx context.Context, entry, state string) (admin.
 	})
 }
 
-func (p *program) approvalTable(all []admin.Approval) error {
+func (p *program) approvalTable(answer admin.Approvals) error {
 	t := screen.Table{Columns: []screen.Column{
 		{Heading: p.tr(labelApproval), Whole: true}, {Heading: p.tr(headState), Whole: true}, {Heading: p.tr(headEntry)}, {Heading: p.tr(labelPurpose)},
-		{Heading: p.tr(labelPerson)}, {Heading: p.tr(headForm), Whole: true}, {Heading: p.tr(headUses), Whole: true}, {Heading: p.tr(headUntil), Whole: true},
+		{Heading: p.tr(headUID), Whole: true}, {Heading: p.tr(headForm), Whole: true}, {Heading: p.tr(headGrants), Whole: true}, {Heading: p.tr(headUses), Whole: true},
+		{Heading: p.tr(headUntil), Whole: true},
 	}}
-	for _, a := range all {
-		t.Row(screen.Cell{Text: a.ID}, p.approvalState(a.State), screen.Cell{Text: a.Entry}, screen.Cell{Text: a.Purpose}, screen.Cell{Text: a.Person},
-			p.word(a.Form), screen.Cell{Text: fmt.Sprintf("%d/%d", a.Used, a.Count)}, screen.Cell{Text: a.Until.Local().Format("2006-01-02 15:04")})
+	for _, a := range answer.Approvals {
+		t.Row(screen.Cell{Text: a.ID}, p.approvalState(a.State, a.Used, a.Count), screen.Cell{Text: a.Entry}, screen.Cell{Text: a.Purpose},
+			screen.Cell{Text: strconv.FormatUint(uint64(a.UID), 10)}, p.word(a.Form), screen.Cell{Text: fmt.Sprintf("%d/%d", persons(a.Grants), a.Persons)},
+			screen.Cell{Text: fmt.Sprintf("%d/%d", a.Used, a.Count)}, screen.Cell{Text: a.Until.Local().Format("2006-01-02 15:04")})
 	}
 	if err := t.Write(p.out, p.outPaint); err != nil {
 		return err
 	}
-	return p.next(hintApprovalShow, all[0].ID)
+	if answer.More {
+		if err := p.say(msgMoreApprovals); err != nil {
+			return err
+		}
+	}
+	return p.next(hintApprovalShow, answer.Approvals[0].ID)
 }
 
 // approvalState is a state in words: those of entries mean something else.
-func (p *program) approvalState(state string) screen.Cell {
-	if state == policy.Pending.String() {
+func (p *program) approvalState(state string, used, count uint32) screen.Cell {
+	switch {
+	case state == policy.Pending.String():
 		state = "not decided"
+	case state == policy.Granted.String() && used >= count:
+		state = usedUp
 	}
 	return p.word(state)
 }
@@ -90,7 +107,10 @@ type asked struct {
 // that its content does not say.
 func (p *program) askApproval(ctx context.Context, id string) (asked, error) {
 	told, err := read(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Approval, error) { return c.Approval(ctx, id) })
-	if err != nil {
+	switch {
+	case errors.Is(err, protocol.UnknownEntry):
+		return asked{}, &advised{err, hintApprovalList, nil}
+	case err != nil:
 		return asked{}, err
 	}
 	content, err := p.content(ctx, told.Request)
@@ -187,7 +207,7 @@ func (p *program) span(from, until time.Time, err error) string {
 
 // listDecision adds what became of it, by the daemon's word.
 func (p *program) listDecision(list *screen.List, a admin.Approval) {
-	list.Add(p.tr(headState), p.approvalState(a.State))
+	list.Add(p.tr(headState), p.approvalState(a.State, a.Used, a.Count))
 	list.Add(p.tr(headUses), screen.Cell{Text: p.tr(msgUses, a.Used, a.Count)})
 	list.Add(p.tr(headUntil), screen.Cell{Text: clock(a.Until)})
 	list.Add(p.tr(labelPersons), screen.Cell{Text: p.tr(msgPersons, persons(a.Grants), a.Persons)})

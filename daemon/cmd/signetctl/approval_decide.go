@@ -9,6 +9,7 @@ import (
 
 	"signet/daemon/internal/authority"
 	"signet/policy"
+	"signet/protocol"
 	"signet/protocol/admin"
 )
 
@@ -33,9 +34,9 @@ func (p *program) approvalGrant() *cobra.Command {
 		if err := p.holdToFiles(ctx, a, g.files); err != nil {
 			return err
 		}
-		return p.carry(ctx, by, order{
+		return adviseDecided(a.ID, p.carry(ctx, by, order{
 			kind: authority.ApprovalGrant, target: a.Entry, content: just(content), effect: effectGrant, done: p.decided(a.ID),
-		})
+		}))
 	})
 	g.files.addFlags(p, cmd.Flags())
 	cmd.Flags().Uint32Var(&g.count, "count", 0, p.tr(flagGrantCount))
@@ -107,10 +108,18 @@ func (p *program) endApproval(use string, h help, kind authority.Kind, effect te
 			return err
 		}
 		content := authority.EndApproval{Approval: a.ID, Request: a.Request, Basis: why}
-		return p.carry(ctx, by, order{kind: kind, target: a.Entry, content: just(content), effect: effect, done: p.decided(a.ID)})
+		return adviseDecided(a.ID, p.carry(ctx, by, order{kind: kind, target: a.Entry, content: just(content), effect: effect, done: p.decided(a.ID)}))
 	})
 	cmd.Flags().StringVar(&why, "why", "", p.tr(flagWhyApproval))
 	return cmd
+}
+
+// adviseDecided has whoever came too late look at what was decided.
+func adviseDecided(id string, err error) error {
+	if errors.Is(err, protocol.Conflict) || errors.Is(err, protocol.IllegalTransition) {
+		return &advised{err, hintApprovalShow, []any{id}}
+	}
+	return err
 }
 
 // decided is the end of these orders: the entry is what it was, so that people

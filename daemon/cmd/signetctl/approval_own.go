@@ -41,7 +41,7 @@ func (p *program) showOwned(o ownApproval) error {
 	var list screen.List
 	list.Add(p.tr(labelApproval), screen.Cell{Text: o.ID})
 	list.Add(p.tr(headEntry), screen.Cell{Text: o.Entry})
-	list.Add(p.tr(headState), p.approvalState(o.State))
+	list.Add(p.tr(headState), p.approvalState(o.State, o.Used, o.Count))
 	list.Add(p.tr(labelWhy), screen.Cell{Text: o.Reason})
 	list.Add(p.tr(headForm), p.word(o.Form))
 	list.Add(p.tr(headUses), screen.Cell{Text: p.tr(msgUses, o.Used, o.Count)})

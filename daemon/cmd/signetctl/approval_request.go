@@ -128,6 +128,20 @@ func (r *askRun) window(request *protocol.ApprovalRequest, now time.Time) error 
 	if r.span > 0 {
 		request.NotAfter = timestamppb.New(from.Add(r.span))
 	}
+	return r.checkEnd(request, from, now)
+}
+
+// checkEnd refuses a time that is over before it begins.
+func (r *askRun) checkEnd(request *protocol.ApprovalRequest, from, now time.Time) error {
+	if request.NotAfter == nil {
+		return nil
+	}
+	switch until := request.NotAfter.AsTime(); {
+	case !until.After(now):
+		return usage(msgAskPassed, clock(until), clock(now))
+	case !until.After(from):
+		return usage(msgAskBackwards, clock(until), clock(from))
+	}
 	return nil
 }
 

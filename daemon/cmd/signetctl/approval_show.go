@@ -14,10 +14,12 @@ func (p *program) approvalShow() *cobra.Command {
 	var files evidence
 	cmd := p.command("show APPROVAL", helpApprovalShow, func(ctx context.Context, args []string) error {
 		a, err := p.askApproval(ctx, args[0])
-		if err != nil && files.isEmpty() && mayAskAsCaller(err) {
+		switch {
+		case err != nil && files.isEmpty() && mayAskAsCaller(err):
 			return p.showOwn(ctx, args[0], err)
-		}
-		if err != nil {
+		case isClosed(err):
+			return &advised{err, hintApprovalOwn, []any{args[0]}}
+		case err != nil:
 			return err
 		}
 		found, err := p.compare(ctx, a, files)
@@ -57,12 +59,21 @@ func mayAskAsCaller(err error) bool {
 	return errors.Is(err, protocol.RoleRefused) || statusOf(err) == exitUnreachable
 }
 
+// isClosed tells that this account may not use the sockets for people, as
+// callers may not. To let a document system would be no cure.
+func isClosed(err error) bool {
+	var own *fault
+	return errors.As(err, &own) && (own.what == msgNeitherSocket || own.what == msgNotPermitted)
+}
+
 // showOwn shows what a caller is told of his own request. If sign.sock is
 // closed as well, the reason is that of the sockets for people.
 func (p *program) showOwn(ctx context.Context, id string, closed error) error {
 	info, err := p.askOwn(ctx, id)
 	var said *protocol.Error
 	switch {
+	case errors.Is(err, protocol.UnknownEntry):
+		return &advised{err, hintApprovalAnew, nil}
 	case errors.As(err, &said):
 		return err
 	case err != nil:

@@ -7,8 +7,10 @@ import (
 	"crypto/rsa"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -245,7 +247,7 @@ func TestACallerAsksForAnApproval(t *testing.T) {
 	}
 	needed := []string{"approval", "request", "contract", "--purpose", "contract", "--user-id", "zhang", "--justification", "采购"}
 	args := append(needed, "--dept", "sales", "--doc-id", "d-9", "--doc-no", "HT-7", "--doc-pages", "12", "--file", file, "--count", "3",
-		"--from", "2026-11-22T10:00:00Z", "--for", "1h", "--request-id", "r1")
+		"--from", "2126-11-22T10:00:00Z", "--for", "1h", "--request-id", "r1")
 	a.ctl("", args...).want(t, exitOK, "0123456789abcdef", "pending", "document", "0 of 3", "0 of 2 have granted", aHash,
 		"next: tell the custodian: signetctl approval show 0123456789abcdef --file "+file)
 	r := a.requests[0]
@@ -254,7 +256,7 @@ func TestACallerAsksForAnApproval(t *testing.T) {
 	if r.Entry != "contract" || r.Justification != "采购" || r.Form != protocol.ApprovalForm_BY_DOCUMENT || r.Count != 3 || r.RequestId != "r1" || r.Context.String() != want.String() {
 		t.Errorf("asked for %v", r)
 	}
-	if from, until := r.NotBefore.AsTime(), r.NotAfter.AsTime(); !from.Equal(applianceTime) || until.Sub(from) != time.Hour {
+	if from, until := r.NotBefore.AsTime(), r.NotAfter.AsTime(); from.Format(time.RFC3339) != "2126-11-22T10:00:00Z" || until.Sub(from) != time.Hour {
 		t.Errorf("asked for %v to %v", from, until)
 	}
 	a.ctl("zh_CN.UTF-8", args...).want(t, exitOK, "待决定", "请告知印章保管人", "请求标识 r1 的已记录应答")
@@ -270,8 +272,8 @@ func TestACallerAsksForAnApproval(t *testing.T) {
 		t.Fatal(err)
 	}
 	refsSM3 := refs.SM3()
-	a.ctl("", append(needed, "--ofd", ofd, "--until", "2026-11-23T10:00:00Z")...).want(t, exitOK)
-	if r := a.requests[len(a.requests)-1]; r.Form != protocol.ApprovalForm_BY_REFERENCES || !bytes.Equal(r.RefsSm3, refsSM3[:]) || r.NotAfter.AsTime() != applianceTime.Add(24*time.Hour) {
+	a.ctl("", append(needed, "--ofd", ofd, "--until", "2126-11-23T10:00:00Z")...).want(t, exitOK)
+	if r := a.requests[len(a.requests)-1]; r.Form != protocol.ApprovalForm_BY_REFERENCES || !bytes.Equal(r.RefsSm3, refsSM3[:]) || r.NotAfter.AsTime().Format(time.RFC3339) != "2126-11-23T10:00:00Z" {
 		t.Errorf("asked for %v", r)
 	}
 }
@@ -310,11 +312,149 @@ func TestApprovalsAreListed(t *testing.T) {
 	a := newAppliance(t)
 	told := a.asks(asking())
 	got := a.ctl("", "approval", "list", "--entry", "contract", "--state", "pending")
-	got.want(t, exitOK, told.ID, "pending", "contract", "zhang", "document", "0/2", "next: signetctl approval show "+told.ID)
-	a.ctl("zh_CN.UTF-8", "approval", "list").want(t, exitOK, "待决定", "申请人")
+	got.want(t, exitOK, told.ID, "pending", "contract", "20001", "document", "0/2", "next: signetctl approval show "+told.ID)
+	a.ctl("zh_CN.UTF-8", "approval", "list").want(t, exitOK, "待决定", "授权人数")
 	a.ctl("", "approval", "list", "--json").want(t, exitOK, `{"approvals":[{"id":"`+told.ID)
+	told.State, told.Used, told.Count, told.Grants = "granted", 3, 3, []admin.ApprovalGrant{{By: []string{"zhang"}}}
+	a.answer[admin.PathApprovals] = admin.Approvals{Approvals: []admin.Approval{told}, More: true}
+	a.ctl("", "approval", "list").want(t, exitOK, "used up", "1/2", "3/3", "there are more")
 	a.answer[admin.PathApprovals] = admin.Approvals{}
 	a.ctl("", "approval", "list").want(t, exitOK, "no such approvals")
+}
+
+// The longest of each column leaves the table in its columns.
+func TestTheListOfApprovalsFits(t *testing.T) {
+	a := newAppliance(t)
+	told := a.asks(asking())
+	told.Entry, told.Purpose, told.UID, told.Form, told.Count = strings.Repeat("e", 64), strings.Repeat("p", 32), 4294967294, "references", protocol.MaxApprovalCount
+	a.tells(told)
+	for _, lang := range []string{"C", "zh_CN.UTF-8"} {
+		got := a.ctl(lang, "approval", "list")
+		got.want(t, exitOK, told.ID, "4294967294", "0/1000000")
+		for line := range strings.Lines(got.out) {
+			if screen.Width(strings.TrimSuffix(line, "\n")) > screen.Columns {
+				t.Errorf("too wide: %q", line)
+			}
+		}
+	}
+}
+
+// What to type after a request that is not there, or that is decided already.
+func TestApprovalsThatCannotBeDecidedSayWhereToLook(t *testing.T) {
+	a := newAppliance(t)
+	told := a.asks(asking())
+	a.ctl("", "approval", "show", "0123456789abcdef").want(t, exitNotFound, "next: signetctl approval list")
+	a.fault[admin.PathActs] = protocol.NewError(protocol.Conflict, "the approval is granted")
+	for _, verb := range [][]string{{"grant", told.ID}, {"deny", told.ID, "--why", "x"}, {"revoke", told.ID, "--why", "x"}} {
+		a.ctl("", append([]string{"approval"}, verb...)...).want(t, exitConflict, "next: signetctl approval show "+told.ID)
+	}
+	own := newAppliance(t)
+	own.refusing = "both"
+	own.ctl("", "approval", "show", "0123456789abcdef").want(t, exitNotFound, "next: signetctl approval request ENTRY --help")
+}
+
+// A document system is not to be let into what officers use.
+func TestACallerIsNotAdvisedToBecomeAnOfficer(t *testing.T) {
+	closed := newProgram(nil, nil, nil, func(string) string { return "" }).neitherPermitted()
+	if !isClosed(closed) || isClosed(protocol.RoleRefused) {
+		t.Error("which sockets are closed is not told from who may not read")
+	}
+	for _, json := range []bool{false, true} {
+		p := newProgram(nil, nil, nil, func(string) string { return "" })
+		p.json = json
+		r := p.report(&advised{closed, hintApprovalOwn, []any{"ID"}})
+		if !strings.HasPrefix(r.next, "signetctl approval show ID") || strings.Contains(r.next, "usermod") {
+			t.Errorf("it says to type %q", r.next)
+		}
+	}
+}
+
+func TestARequestWhoseTimeIsOverIsNotSent(t *testing.T) {
+	a := newAppliance(t)
+	needed := []string{"approval", "request", "contract", "--purpose", "contract", "--user-id", "zhang", "--justification", "x", "--count", "1"}
+	for name, c := range map[string]struct {
+		want  string
+		flags []string
+	}{
+		"ended":           {"want an end to come", []string{"--until", "2026-11-22T10:00:00Z"}},
+		"ended in a span": {"want an end to come", []string{"--from", "2026-01-01T00:00:00Z", "--for", "1h"}},
+		"backwards":       {"before it begins", []string{"--from", "2126-11-22T10:00:00Z", "--until", "2126-11-22T10:00:00Z"}},
+	} {
+		if got := a.ctl("", append(needed, c.flags...)...); got.status != exitUsage || !strings.Contains(got.err, c.want) {
+			t.Errorf("%s: status %d, %s", name, got.status, got.err)
+		}
+	}
+	if len(a.requests) != 0 {
+		t.Errorf("%d requests were sent", len(a.requests))
+	}
+}
+
+// Who can grant follows from the entry, not from the table of acts alone.
+func TestThePlanOfAGrantNamesWhoCanGrant(t *testing.T) {
+	a := newAppliance(t)
+	a.withOfficers(1)
+	told := a.asks(asking())
+	plan := func() run { return a.ctl("", "approval", "grant", told.ID, "--plan") }
+	plan().want(t, exitOK, "1 × custodian, or 1 × security officer") // nothing is known of the entry
+	e := admin.Entry{ID: "contract", Custodians: []string{"cora", "dan"}}
+	a.answer[admin.PathEntries+"/contract"] = e
+	got := plan()
+	got.want(t, exitOK, "1 × custodian (cora, dan)")
+	if strings.Contains(got.out, "security officer") {
+		t.Errorf("it names who cannot grant:\n%s", got.out)
+	}
+	lists := goodPolicy + "[approvals]\npersons = 1\ncustodians = [%s]\nforms = [\"document\"]\nmost = 9\nlongest = \"24h\"\n"
+	a.answer[admin.PathEntries+"/contract/policy"] = admin.Policy{Entry: "contract", Rev: 1, Text: fmt.Sprintf(lists, `"dan", "eve"`)}
+	plan().want(t, exitOK, "1 × custodian (dan)")
+	a.answer[admin.PathEntries+"/contract/policy"] = admin.Policy{Entry: "contract", Rev: 1, Text: fmt.Sprintf(lists, `"eve"`)}
+	plan().want(t, exitOK, "nobody: the policy counts no custodian")
+	e.Custodians = nil
+	a.answer[admin.PathEntries+"/contract"] = e
+	got = plan()
+	got.want(t, exitOK, "1 × security officer (eve)")
+	if strings.Contains(got.out, "× custodian") {
+		t.Errorf("it names a role that nobody has:\n%s", got.out)
+	}
+	a.ctl("zh_CN.UTF-8", "approval", "grant", told.ID, "--plan", "--json").want(t, exitOK, `"signed_by":"1 × security officer (eve)"`)
+}
+
+// An approval is consumed by a use, and by nothing else that names it.
+func TestTheEventsOfAnApprovalSayWhatBecameOfIt(t *testing.T) {
+	a := newAppliance(t)
+	told := a.asks(asking())
+	a.record(audit.Event{Kind: audit.KindSign, Entry: "contract", Approval: told.ID, Result: audit.Allowed})
+	a.record(audit.Event{Kind: audit.KindSign, Entry: "contract", Approval: told.ID, Result: audit.Refused})
+	a.record(audit.Event{Kind: audit.KindApproval, Entry: "contract", Approval: told.ID, Value: told.Request, Result: audit.Allowed})
+	a.record(audit.Event{Kind: audit.KindAct, Entry: "contract", Approval: told.ID, Result: audit.Allowed})
+	for seq, want := range []string{"(approval consumed)", "(approval named)", "(approval asked for)", "(approval decided on)"} {
+		if got := a.ctl("", "log", "show", strconv.Itoa(seq)); !strings.Contains(got.out, want) {
+			t.Errorf("event %d does not say %s:\n%s", seq, want, got.out)
+		}
+	}
+}
+
+func TestARefusalByApprovalSaysHowToGoOn(t *testing.T) {
+	a := newAppliance(t)
+	a.withSM2Key()
+	file := writeFile(t, "f", "x")
+	for _, c := range []struct {
+		code  protocol.Code
+		flags []string
+		want  string
+	}{
+		{protocol.ApprovalNeeded, nil, "signetctl approval request contract --help"},
+		{protocol.ApprovalNeeded, []string{"--approval", "0123456789abcdef"}, "signetctl approval show 0123456789abcdef"},
+		{protocol.ApprovalDenied, []string{"--approval", "0123456789abcdef"}, "signetctl approval request contract --help"},
+	} {
+		a.sign = func(*protocol.SignRequest) (*protocol.Signed, *protocol.Error) {
+			return nil, protocol.NewError(c.code, "")
+		}
+		args := append([]string{"sign", "contract", "--file", file}, c.flags...)
+		if got := a.ctl("", args...); !strings.Contains(got.err, "next: "+c.want) {
+			t.Errorf("%v with %q: %s", c.code, c.flags, got.err)
+		}
+		a.ctl("zh_CN.UTF-8", append(args, "--json")...).want(t, statusOf(protocol.NewError(c.code, "")), `"next":"`+c.want+`"`)
+	}
 }
 
 func TestCustodiansDecideByActs(t *testing.T) {

@@ -20,19 +20,10 @@ type item struct {
 	in     *protocol.Input
 	output string   // "-": standard output
 	out    *outFile // nil for standard output
-	signed *protocol.Signed
-}
 
-// An itemFault is why one item of several was not signed.
-type itemFault struct {
-	err  error
-	path string
-	done int // items that are signed and written
-	of   int
+	signed  *protocol.Signed
+	refused *protocol.Error // of a request that is granted in part
 }
-
-func (f *itemFault) Error() string { return fmt.Sprintf("signing %s: %v", f.path, f.err) }
-func (f *itemFault) Unwrap() error { return f.err }
 
 // A round is one run of sign on its connection.
 type round struct {
@@ -59,7 +50,16 @@ func (p *program) signItems(ctx context.Context, s *signRun, a algo.Algorithm, t
 	stop := p.waiting()
 	err = r.signAll(ctx)
 	stop()
-	return errors.Join(p.release(r), err)
+	return errors.Join(p.release(r), adviseApproval(s.approval, err))
+}
+
+// adviseApproval has a caller look at the approval that he named, where that
+// may come to be granted.
+func adviseApproval(id string, err error) error {
+	if id != "" && errors.Is(err, protocol.ApprovalNeeded) {
+		return &advised{err, hintApprovalShow, []any{id}}
+	}
+	return err
 }
 
 func (r *round) signAll(ctx context.Context) error {
@@ -75,7 +75,22 @@ func (r *round) signAll(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.refusals()
+}
+
+// refusals is the error of a run that was granted in part: a refusal for good
+// before one that time mends.
+func (r *round) refusals() error {
+	var which *item
+	for _, it := range r.items {
+		if it.refused != nil && (which == nil || statusOf(which.refused) == exitLater && statusOf(it.refused) != exitLater) {
+			which = it
+		}
+	}
+	if which == nil {
+		return nil
+	}
+	return r.fault(which, which.refused)
 }
 
 // batches cuts the items into requests that the daemon takes.
@@ -117,7 +132,7 @@ func (r *round) request(batch []*item, id string) *protocol.SignRequest {
 	}
 	return &protocol.SignRequest{
 		Entry: r.run.entry, Algorithm: protocol.Algorithm(r.algorithm), Form: protocol.SignForm_RAW,
-		Inputs: inputs, Context: &r.run.document, Approval: r.run.approval, RequestId: id, DeadlineMs: uint32(r.run.deadline.Milliseconds()),
+		Inputs: inputs, Context: &r.run.document, Approval: r.run.approval, RequestId: id, Partial: r.run.partial, DeadlineMs: uint32(r.run.deadline.Milliseconds()),
 	}
 }
 
@@ -128,11 +143,15 @@ func (r *round) sign(ctx context.Context, batch []*item, id string) error {
 	defer cancel()
 	reply, err := r.client.Sign(ctx, r.request(batch, id))
 	if err != nil {
-		return r.fault(batch[0], err)
+		return r.requestFault(batch, err)
 	}
 	var first error
 	var which *item
 	for i, result := range reply.Results {
+		if refused := result.GetError(); refused != nil && r.run.partial {
+			batch[i].refused = refused
+			continue
+		}
 		if err := r.take(ctx, batch[i], result); err != nil && first == nil {
 			first, which = err, batch[i]
 		}
@@ -157,13 +176,6 @@ func (r *round) take(ctx context.Context, it *item, result *protocol.Result) err
 	it.signed = signed
 	r.done++
 	return nil
-}
-
-func (r *round) fault(it *item, err error) error {
-	if err == nil || len(r.items) == 1 {
-		return err
-	}
-	return &itemFault{err: err, path: it.name(), done: r.done, of: len(r.items)}
 }
 
 // name is the document's path, or the flag of a value.

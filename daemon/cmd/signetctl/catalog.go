@@ -119,7 +119,8 @@ With --mechanisms the token is tried instead: it makes a key pair of every type,
 	}
 	helpPolicy = help{
 		text{"who may use an entry, for what", "谁可以将条目用于什么"},
-		text{"A policy is a TOML file. Every field narrows, and what is absent allows nobody.", "用印策略是 TOML 文件。每个字段都是限制，未写的一律不允许。"},
+		text{"A policy is a TOML file. Who may do what stands in lists: of those (callers, operations, algorithms, purposes; for seals versions and containers) an absent one allows nobody. The rest are bounds: hours, weekdays, holidays, not_before, not_after, require, quotas, approvals. An absent one bounds nothing, and each that is added narrows.",
+			"用印策略是 TOML 文件。谁可以做什么由列表写明：callers、operations、algorithms、purposes，印章另有 versions 和 containers，未写的列表不允许任何人。其余为限制：hours、weekdays、holidays、not_before、not_after、require、quotas、approvals，未写即不作限制，每写一项都是收紧。"},
 		"signetctl policy set contract contract.toml",
 	}
 	helpPolicySet = help{
@@ -136,12 +137,12 @@ With --mechanisms the token is tried instead: it makes a key pair of every type,
 		text{"sign files, a digest or SM2's e", "对文件、摘要或 SM2 的 e 值签名"},
 		text{`A file itself is not sent: for SM2 its e = SM3(ZA || file) is computed here with the entry's public key, for other algorithms its digest (ED25519 signs the file itself, up to 48 KiB). With --message the file is sent, and signetd computes the rest. Each signature is verified before it is written. Run it as the account that the policy names.
 
-FILE... are signed in as few requests as signetd takes; each request is granted whole or not at all. Their signatures go to FILE.sig. A single --file or value goes to standard output without -o, and its receipt to standard error.
+FILE... are signed in as few requests as signetd takes; each request is granted whole or not at all, and with --partial file by file: then a refusal stands beside its file, and the status is 3 or 4. Their signatures go to FILE.sig. A single --file or value goes to standard output without -o, and its receipt to standard error.
 
 If the connection is lost before the answer, the same command with the same --request-id gives the recorded signatures and spends nothing (what is written already needs --force).`,
 			`文件本身不会发送：SM2 在本地用条目公钥计算 e = SM3(ZA || 文件)，其他算法计算摘要（ED25519 直接对文件签名，最大 48 KiB）。使用 --message 时发送文件，由 signetd 计算其余内容。每个签名在写出之前先经验证。请以用印策略中列出的账户运行。
 
-FILE... 以尽可能少的请求签名；每个请求要么全部允许，要么全部拒绝。签名写入 FILE.sig。只有一个 --file 或值且不带 -o 时，签名写到标准输出，签章回执写到标准错误。
+FILE... 以尽可能少的请求签名；每个请求要么全部允许，要么全部拒绝；使用 --partial 时逐个文件判定，被拒绝的在该文件旁注明，退出状态为 3 或 4。签名写入 FILE.sig。只有一个 --file 或值且不带 -o 时，签名写到标准输出，签章回执写到标准错误。
 
 若连接在应答到达之前中断，以同一 --request-id 重新执行同一命令即可得到已记录的签名，且不消耗次数（已写出的文件需加 --force）。`},
 		"signetctl sign contract --file contract.ofd --purpose contract -o contract.sig\nsignetctl sign contract *.ofd --purpose contract --request-id batch-17\nsignetctl sign contract --sm2-e 7d0c...e1 --purpose contract --format hex\nsignetctl key show contract --public-key contract.pem\nopenssl dgst -sm3 -verify contract.pem -sigopt distid:1234567812345678 \\\n  -signature contract.sig contract.ofd",
@@ -230,6 +231,7 @@ var (
 	flagDigest          = text{"its digest instead, `HEX`", "以摘要 `HEX` 代替文件"}
 	flagSM2E            = text{"its e = SM3(ZA || M) instead, `HEX`, for SM2", "以 e = SM3(ZA || M) 代替文件，`HEX`，用于 SM2"}
 	flagMessage         = text{"send this `FILE` whole (up to 48 KiB), for signetd to hash; may be repeated", "整体发送此 `FILE`（最大 48 KiB），由 signetd 计算摘要；可重复"}
+	flagPartial         = text{"sign what is allowed, also if some are refused", "其中有被拒绝的，其余仍然签名"}
 	flagDeadline        = text{"`DURATION` after which signetd gives up, like 2s (default and upper limit: its own)", "signetd 放弃处理的期限 `DURATION`，如 2s（默认及上限为其自身设定）"}
 	flagAlgorithm       = text{"`NAME` of the algorithm; needed where the entry has several", "算法 `NAME`；条目有多个算法时必填"}
 	flagPurpose         = text{"`PURPOSE` that the policy must list", "用途 `PURPOSE`，须在用印策略中列出"}
@@ -435,6 +437,10 @@ var (
 	msgSigned         = text{"%s (%s, %d bytes)", "%s（%s，%d 字节）"}
 	msgOf             = text{"%d of %d", "%d / %d"}
 	msgItem           = text{"%s was not signed; %d of %d are signed and written", "%s 未签名；共已签名并写出 %d / %d 个"}
+	msgNoneFor        = text{"none of the %d of this request was signed: refused for item %d (%s)", "本次请求的 %d 个均未签名：因第 %d 个（%s）被拒绝"}
+	msgDoneOf         = text{"%d of %d are signed and written", "已签名并写出 %d / %d 个"}
+	msgNoneOf         = text{"none of the %d of this request was signed", "本次请求的 %d 个均未签名"}
+	msgDoneBefore     = text{"%d of %d were signed and written before", "此前已签名并写出 %d / %d 个"}
 	msgHashing        = text{"reading %s: %d MB (%d of %d)", "正在读取 %s：%d MB（%d / %d）"}
 	msgHashingPart    = text{"reading %s: %d %%, %d MB (%d of %d)", "正在读取 %s：%d %%，%d MB（%d / %d）"}
 	msgRepeated       = text{"the recorded answer of request id %s", "请求标识 %s 的已记录应答"}
@@ -583,6 +589,7 @@ var words = map[string]struct {
 	"neither":     {text{"neither", "不影响"}, screen.Dim},
 	"not decided": {text{"pending", "待决定"}, screen.Warn},
 	"granted":     {text{"granted", "已授权"}, screen.Good},
+	"used up":     {text{"used up", "已用完"}, screen.Dim},
 	"denied":      {text{"denied", "已拒绝"}, screen.Bad},
 	"revoked":     {text{"revoked", "已撤回"}, screen.Bad},
 	"expired":     {text{"expired", "已过期"}, screen.Dim},
@@ -624,7 +631,36 @@ var (
 	hintCommand = text{"signetctl --help", "signetctl --help"}
 	hintOfficer = text{"%s (as an officer)", "%s（由管理人员执行）"}
 	hintAnew    = text{"the same command again: it makes a new act", "重新执行同一命令：会生成新的管理指令"}
+	hintFreshID = text{"the same command with a fresh --request-id", "换一个新的 --request-id 再执行"}
+	hintTime    = text{"timedatectl, then: signetctl mode clear --accept-clock", "先检查 timedatectl，再执行：signetctl mode clear --accept-clock"}
+	hintPIN     = text{"signetctl token status NAME, which says how to mend the credential (as an officer)", "signetctl token status NAME，其中说明如何改正凭据（由管理人员执行）"}
+	hintWho     = text{"signetctl officer list (who signs), or id (the groups of this account)", "signetctl officer list（谁可签名），或 id（本账户所属组）"}
 )
+
+// bareHints are the commands alone of hints that say more: a program is given
+// these. Empty: there is no command.
+var bareHints = map[text]string{
+	hintGroup:           "usermod -aG %s %s",
+	hintGroups:          "usermod -aG %[1]s %[2]s",
+	hintRepeat:          "",
+	hintAnew:            "",
+	hintFreshID:         "",
+	hintEvents:          "signetctl log list --entry %s",
+	hintKeyFile:         "signetctl key show %s --public-key FILE",
+	hintNotListed:       "signetctl policy show %s",
+	hintTime:            "timedatectl",
+	hintPIN:             "signetctl token status NAME",
+	hintWho:             "signetctl officer list",
+	hintWholeLog:        "signetctl officer list",
+	hintActSign:         "signetctl act sign {act} --sign KEYFILE",
+	hintActFile:         "signetctl act sign %[1]s --sign KEYFILE",
+	hintAgain:           "signetctl act list",
+	hintBackup:          "signetctl backup -o FILE",
+	hintWide:            "signetctl policy diff %s %s",
+	hintPolicyMend:      "signetctl policy set %s %s",
+	hintApprovalRequest: "signetctl approval request {entry} --help",
+	hintApprovalOwn:     "signetctl approval show %s",
+}
 
 // codeTexts has every code of protocol.
 var codeTexts = map[protocol.Code]codeText{
@@ -634,7 +670,7 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.Unsupported:       {text{"this signetd does not do that", "此 signetd 不支持该功能"}, hintStatus},
 	protocol.DigestLength:      {text{"the digest has the wrong length for its algorithm", "摘要长度与算法不符"}, hintEntry},
 	protocol.AlgorithmMismatch: {text{"the algorithm does not fit the entry's key", "算法与条目密钥不符"}, hintEntry},
-	protocol.RequestIDReused:   {text{"this request id stands for another request", "该请求标识已用于其他请求"}, text{"the same command with a fresh --request-id", "换一个新的 --request-id 再执行"}},
+	protocol.RequestIDReused:   {text{"this request id stands for another request", "该请求标识已用于其他请求"}, hintFreshID},
 	protocol.BatchTooLarge:     {text{"too many items in one request", "一次请求的项目过多"}, hintRules},
 	protocol.InputKindRequired: {text{"this algorithm signs another kind of input", "该算法要求另一种输入"}, text{"signetctl sign {entry} --file FILE", "signetctl sign {entry} --file FILE"}},
 	protocol.SignTime:          {text{"the signing time is not now", "签章时间与当前时间不符"}, hintStatus},
@@ -651,8 +687,8 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.OutsideHours:          {text{"the policy does not allow use at this hour", "当前时间不在允许用印的时段内"}, hintRules},
 	protocol.QuotaSpent:            {text{"the quota is spent", "用印次数限额已用完"}, hintRules},
 	protocol.RateExceeded:          {text{"too many uses in this span", "该时段内用印过于频繁"}, hintRules},
-	protocol.ApprovalNeeded:        {text{"an approval is needed first", "须先取得用印授权"}, hintApprovalRequest},
-	protocol.ApprovalDenied:        {text{"the approval was denied, or is none that may be asked for", "用印授权被拒绝，或者不允许申请"}, hintRules},
+	protocol.ApprovalNeeded:        {text{"an approval is needed, or is not granted yet", "须有用印授权，或者授权尚未给予"}, hintApprovalRequest},
+	protocol.ApprovalDenied:        {text{"the approval allows no such use, or is none that may be asked for", "用印授权不允许此次用印，或者不允许申请此授权"}, hintApprovalRequest},
 	protocol.CertInvalid:           {text{"the signing certificate is not valid", "签名证书无效"}, hintEntry},
 	protocol.SealOutlivesCert:      {text{"the seal would outlive its certificate", "印章有效期超过证书有效期"}, hintEntry},
 	protocol.KeyMismatch:           {text{"the token's key is not the one of the register", "令牌中的密钥与台账不符"}, hintEntry},
@@ -665,7 +701,7 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.CertIsEncryption:      {text{"the certificate is for encryption, not for signing", "证书是加密证书而非签名证书"}, hintEntry},
 	protocol.Changed:               {text{"the entry changed while this was signed", "签名过程中条目发生变化"}, hintEntry},
 	protocol.RecordUnproven:        {text{"the entry's record does not prove itself and is not used", "条目记录无法自证，不予使用"}, text{"signetctl log list --entry {entry}", "signetctl log list --entry {entry}"}},
-	protocol.ClockJumped:           {text{"the clock jumped forward", "时钟向前跳变"}, text{"timedatectl, then: signetctl mode clear --accept-clock", "先检查 timedatectl，再执行：signetctl mode clear --accept-clock"}},
+	protocol.ClockJumped:           {text{"the clock jumped forward", "时钟向前跳变"}, hintTime},
 	protocol.ContainerRefused:      {text{"the document is of a container that the policy does not allow", "用印策略不允许该文档格式"}, hintRules},
 
 	protocol.Busy:               {text{"signetd has its hands full", "signetd 繁忙"}, hintStatus},
@@ -676,14 +712,14 @@ var codeTexts = map[protocol.Code]codeText{
 	protocol.HSMUnavailable: {text{"the token is not available", "令牌不可用"}, hintDevices},
 	protocol.HSMFailed:      {text{"the crypto module failed", "密码设备执行失败"}, hintDevices},
 	protocol.BadSignature:   {text{"the crypto module gave a signature that does not verify; it was destroyed", "密码设备给出的签名验证不通过，已销毁"}, hintDevices},
-	protocol.PINLatched:     {text{"the token's PIN was refused and is not tried again", "令牌 PIN 被拒绝，不再尝试"}, text{"signetctl token status NAME, which says how to mend the credential (as an officer)", "signetctl token status NAME，其中说明如何改正凭据（由管理人员执行）"}},
+	protocol.PINLatched:     {text{"the token's PIN was refused and is not tried again", "令牌 PIN 被拒绝，不再尝试"}, hintPIN},
 
 	protocol.StoreFull:     {text{"the store is full", "存储已满"}, hintStatus},
 	protocol.Poisoned:      {text{"nothing is signed: a sync of the store failed", "已停止签名：存储写入未能落盘"}, hintMode},
 	protocol.Recovery:      {text{"nothing is signed: the store needs recovery", "已停止签名：存储需要恢复"}, hintMode},
 	protocol.Uninitialised: {text{"this appliance is not initialised", "本设备尚未初始化"}, text{"signetctl init CEREMONY.toml --plan", "signetctl init CEREMONY.toml --plan"}},
 
-	protocol.RoleRefused:       {text{"this account or role may not do that", "该账户或角色无权执行此操作"}, text{"signetctl officer list (who signs), or id (the groups of this account)", "signetctl officer list（谁可签名），或 id（本账户所属组）"}},
+	protocol.RoleRefused:       {text{"this account or role may not do that", "该账户或角色无权执行此操作"}, hintWho},
 	protocol.TooFew:            {text{"more officers have to sign", "还需更多管理人员签名"}, hintActSign},
 	protocol.DuplicateSigner:   {text{"one person signed twice", "同一人签名两次"}, hintOfficerList},
 	protocol.ActExpired:        {text{"the act has expired", "管理指令已过期"}, hintAnew},
@@ -723,8 +759,9 @@ var fieldTexts = map[string]text{
 	"version": {"of program or format", "程序或格式版本"}, "stamps": {"stamps already in the file", "文件中已有签章数"},
 	"policy_rev": {"revision of the policy", "用印策略修订"}, "engine": {"version of the rules", "判定引擎版本"},
 	"local": {"zone offset used, seconds", "所用时区偏移（秒）"}, "use": {"spent, reserved, limit", "已用、预留、限额"},
-	"approval": {"approval consumed", "所用用印授权"}, "crl": {"CRL looked at", "所查 CRL"},
+	"approval": {"approval named", "所指用印授权"}, "crl": {"CRL looked at", "所查 CRL"},
 	"given": {"the approval as it was decided on", "判定时的用印授权"}, "crl_made": {"when that CRL was made", "所查 CRL 的签发时间"},
+	"zones":  {"edition of the time zones that decisions go by", "判定所用时区数据的版本"},
 	"but":    {"what was not as a use wants it", "不符合用印条件之处"},
 	"result": {"outcome", "结果"}, "reason": {"name of the code", "理由（代码名称）"}, "rule": {"rule that decided", "判定规则"},
 	"sig": {"the signature, base64", "签名值，base64"},

@@ -245,6 +245,7 @@ var (
 	msgEveryOfficer = text{"every officer that the ceremony names has to sign", "初始化文件中的每位管理人员都须签名"}
 	msgTheGroup     = text{"nobody: acts are taken from members of group signet-admin", "无需签名：由 signet-admin 组成员提交"}
 	msgThreshold    = text{"the threshold of %s", "%s的门限人数"}
+	msgNobodyCounts = text{"nobody: the policy counts no custodian of this entry", "无人可签：用印策略所列人员中没有此条目的印章保管人"}
 	wordOr          = text{", or ", "，或 "}
 
 	msgOneWay          = text{"--sign, --agent and --exec are three ways to sign: choose one", "--sign、--agent、--exec 是三种签名方式：只选其一"}

@@ -45,7 +45,7 @@ Files are not sent. Purpose, justification and who asks are kept for ever in cle
 	}
 	helpApprovalList = help{
 		text{"list what was asked for, and what became of it", "列出用印授权请求及其结果"},
-		text{"Those that run and those that ended not long ago, the soonest to end first; the log has all. States: pending, granted, denied, revoked, expired. A custodian sees those of what he keeps.", "列出有效期内和刚结束的授权，先到期的在前；全部见审计日志。状态：pending 待决定，granted 已授权，denied 已拒绝，revoked 已撤回，expired 已过期。印章保管人只能看到其保管条目的授权。"},
+		text{"Those that run, the soonest to end first, at most 1000; the log has all, and approval show finds those that are used up or ended long ago. States: pending, granted, denied, revoked, expired; grants and uses stand as 1/2: so many of so many. For officers, known by the uid of their record; a custodian sees those of what he keeps. A caller asks for his own by approval show ID.", "列出有效期内的授权，先到期的在前，至多 1000 条；全部见审计日志，已用完或早已结束的可用 approval show 查询。状态：pending 待决定，granted 已授权，denied 已拒绝，revoked 已撤回，expired 已过期；授权人数和次数写作 1/2，即共 2 已有 1。仅限管理人员（以其登记的 uid 识别）；印章保管人只能看到其保管条目的授权。应用系统用 approval show ID 查询自己的申请。"},
 		"signetctl approval list --state pending\nsignetctl approval list --entry contract --json | jq -r '.approvals[].id'",
 	}
 	helpApprovalShow = help{
@@ -64,8 +64,12 @@ A caller, who may not read this, is shown the state of what he asked for.`,
 	}
 	helpApprovalGrant = help{
 		text{"grant an approval", "给予用印授权"},
-		text{`An act, signed as any other; the request is shown before the signature. With --file nothing is signed if the file is not the one that was asked for. A grant can allow fewer uses or an earlier end, never more. Where the policy asks for several persons each grants by himself.`,
-			`这是一条管理指令，签名方式与其他指令相同；签名前显示请求内容。使用 --file 时，文件与请求不符则不签名。可以给予更少的次数或更早的截止时间，不能更多。策略要求多人时，每人各自给予。`},
+		text{`An act, signed as any other; the request is shown before the signature. With --file nothing is signed if the file is not the one that was asked for. A grant can allow fewer uses or an earlier end, never more. Where the policy asks for several persons each grants by himself.
+
+Custodians of the entry grant; security officers do where it has none. Where the policy lists who counts, a grant by anybody else is refused, and so is one by the account that asked.`,
+			`这是一条管理指令，签名方式与其他指令相同；签名前显示请求内容。使用 --file 时，文件与请求不符则不签名。可以给予更少的次数或更早的截止时间，不能更多。策略要求多人时，每人各自给予。
+
+由条目的印章保管人给予；没有印章保管人的条目由安全管理员给予。策略列出可授权人员时，其他人的授权会被拒绝；提出申请的账户也不能自己给予。`},
 		"signetctl approval grant 3f9a02c1d4e5f607 --file contract.pdf --sign ~/.ssh/signet\nsignetctl approval grant 3f9a02c1d4e5f607 --count 100 --until \"2026-11-22 18:00\" --agent",
 	}
 	helpApprovalDeny = help{
@@ -74,8 +78,8 @@ A caller, who may not read this, is shown the state of what he asked for.`,
 		"signetctl approval deny 3f9a02c1d4e5f607 --why \"the file is not the draft of 2026-11-20\" --sign ~/.ssh/signet",
 	}
 	helpApprovalRevoke = help{
-		text{"end an approval that was granted", "撤回已给予的用印授权"},
-		text{"When the answer comes nothing more is signed under it. A security officer or the custodian can do it.", "命令返回时即不再依此签名。安全管理员或印章保管人均可执行。"},
+		text{"end an approval, granted or not yet", "撤回用印授权，无论是否已给予"},
+		text{"When the answer comes nothing more is signed under it, and no signature that was made under it leaves any more. One that is pending ends, too, and cannot be granted. A security officer or the custodian can do it.", "命令返回时即不再依此签名，已据此作出而尚未送出的签名也不再送出。待决定的请求同样终止，不能再给予。安全管理员或印章保管人均可执行。"},
 		"signetctl approval revoke 3f9a02c1d4e5f607 --why \"the contract was withdrawn\" --sign ~/.ssh/signet",
 	}
 )
@@ -132,6 +136,7 @@ var (
 	headChanges   = text{"what it changes of the policy in force", "相对于现行用印策略的变更"}
 	headAsked     = text{"what was asked for", "请求内容"}
 	headForm      = text{"bound to", "绑定"}
+	headGrants    = text{"grants", "授权人数"}
 	headUses      = text{"used", "已用"}
 	headUntil     = text{"until", "截止"}
 	headComputed  = text{"computed of it", "由其算得"}
@@ -148,6 +153,7 @@ var (
 	labelNeed        = text{"would be right", "应为"}
 	labelAgain       = text{"again", "重试"}
 
+	labelUsedByOne     = text{"used by one caller", "某一账户的已用次数"}
 	labelApproval      = text{"approval", "用印授权"}
 	labelRequest       = text{"request SM3", "请求 SM3"}
 	labelUses          = text{"uses", "次数"}
@@ -195,24 +201,31 @@ var (
 	msgPolicyFaults    = text{"this policy has faults", "此用印策略有误"}
 	msgNotCompared     = text{"not compared with the policy in force", "未能与现行用印策略比较"}
 	msgUsage           = text{"%d used, %d being signed, of %d", "已用 %d，正在签名 %d，限额 %d"}
+	msgNoCallerLeft    = text{"no caller is left: the whole allows nothing, and so narrows", "没有任何应用系统账户：整体不允许任何用印，因此是收紧"}
+	msgPerCaller       = text{"at most %d of each caller", "每个应用系统账户至多 %d 次"}
+	msgApprovals       = text{"granted by %d of: %s; for %s; uses at most %d, within %s", "须由以下人员中 %d 人授权：%s；绑定 %s；至多 %d 次，时长至多 %s"}
 	msgUsageUnknown    = text{"counts as full: what was used before a restore is not known (limit %d)", "视为已用完：恢复之前的次数未知（限额 %d）"}
 	msgUsageUntil      = text{"%s, until %s", "%s，至 %s"}
 
-	msgBadApprovalID  = text{"%q is no approval: want its 16 digits of 0-9 a-f", "%q 不是用印授权标识：应为 16 位 0-9 a-f"}
-	msgNoApprovals    = text{"no such approvals", "没有符合条件的用印授权"}
-	msgAskedBy        = text{"uid %d, %s", "uid %d，%s"}
-	msgSpan           = text{"%s to %s", "%s 至 %s"}
-	msgUses           = text{"%d of %d", "%d / %d"}
-	msgPersons        = text{"%d of %d have granted", "已授权 %d 人，须 %d 人"}
-	msgByEvent        = text{"%s (event %d)", "%s（审计记录 %d）"}
-	msgAsAsked        = text{"as many as were asked for", "与请求相同"}
-	msgAsCaller       = text{"as told to the caller: the sockets for officers are closed to this account", "以应用系统身份所见：本账户无权使用管理人员的套接字"}
-	msgContentAsked   = text{"what was asked for, whose SM3 is the value of the event:", "请求内容（SM3 与审计记录的 value 一致）："}
-	msgRequestMissing = text{"signetd does not have what was asked for by event %d, SM3 %s", "signetd 没有审计记录 %d 的请求内容，SM3 为 %s"}
-	msgRequestUnread  = text{"what was asked for by approval %s is none that this program reads: %s", "无法识别用印授权 %s 的请求内容：%s"}
-	msgRequestOther   = text{"approval %s is not shown: signetd tells otherwise than what was asked for: %s", "用印授权 %s 不予显示：signetd 所述与请求内容不同：%s"}
-	msgActOther       = text{"this act is about another request than approval %s: it names %s, the request is %s", "此管理指令与用印授权 %s 的请求不符：其中列出 %s，而请求为 %s"}
-	msgAskedUnread    = text{"what was asked for cannot be shown here", "此处无法显示请求内容"}
+	msgBadApprovalID    = text{"%q is no approval: want its 16 digits of 0-9 a-f", "%q 不是用印授权标识：应为 16 位 0-9 a-f"}
+	msgNoApprovals      = text{"no such approvals", "没有符合条件的用印授权"}
+	msgApprovalConsumed = text{"approval consumed", "所用用印授权"}
+	msgApprovalAsked    = text{"approval asked for", "所申请的用印授权"}
+	msgApprovalDecided  = text{"approval decided on", "所决定的用印授权"}
+	msgMoreApprovals    = text{"there are more: ask for one --entry or one --state", "还有更多：请用 --entry 或 --state 缩小范围"}
+	msgAskedBy          = text{"uid %d, %s", "uid %d，%s"}
+	msgSpan             = text{"%s to %s", "%s 至 %s"}
+	msgUses             = text{"%d of %d", "%d / %d"}
+	msgPersons          = text{"%d of %d have granted", "已授权 %d 人，须 %d 人"}
+	msgByEvent          = text{"%s (event %d)", "%s（审计记录 %d）"}
+	msgAsAsked          = text{"as many as were asked for", "与请求相同"}
+	msgAsCaller         = text{"as told to the caller: the sockets for officers are closed to this account", "以应用系统身份所见：本账户无权使用管理人员的套接字"}
+	msgContentAsked     = text{"what was asked for, whose SM3 is the value of the event:", "请求内容（SM3 与审计记录的 value 一致）："}
+	msgRequestMissing   = text{"signetd does not have what was asked for by event %d, SM3 %s", "signetd 没有审计记录 %d 的请求内容，SM3 为 %s"}
+	msgRequestUnread    = text{"what was asked for by approval %s is none that this program reads: %s", "无法识别用印授权 %s 的请求内容：%s"}
+	msgRequestOther     = text{"approval %s is not shown: signetd tells otherwise than what was asked for: %s", "用印授权 %s 不予显示：signetd 所述与请求内容不同：%s"}
+	msgActOther         = text{"this act is about another request than approval %s: it names %s, the request is %s", "此管理指令与用印授权 %s 的请求不符：其中列出 %s，而请求为 %s"}
+	msgAskedUnread      = text{"what was asked for cannot be shown here", "此处无法显示请求内容"}
 
 	msgBoundToNothing  = text{"approval %s is for a number of uses and bound to no file: there is nothing to compare", "用印授权 %s 只限次数，未绑定文件：无可比较"}
 	msgNotByReferences = text{"approval %s is not bound to the parts of an OFD: use --file", "用印授权 %s 未绑定 OFD 的各部分：请用 --file"}
@@ -229,6 +242,8 @@ var (
 	msgBindOnce          = text{"--file, --ofd and --digest-of bind to different things: choose one", "--file、--ofd、--digest-of 绑定的内容不同：只选其一"}
 	msgBindNone          = text{"say what it is bound to: --file, --ofd, --digest-of, or --count for any uses", "请指定绑定内容：--file、--ofd、--digest-of，或用 --count 给出任意用印的次数"}
 	msgAlgorithmOfDigest = text{"--algorithm goes with --digest-of", "--algorithm 须与 --digest-of 一起使用"}
+	msgAskPassed         = text{"it would end at %s, and it is %s by this machine's clock: want an end to come", "截止时间 %s 已过（本机时钟为 %s）：应为将来的时间"}
+	msgAskBackwards      = text{"it would end at %s, before it begins at %s", "截止时间 %s 早于起始时间 %s"}
 	msgAskFor            = text{"--for is %s: want 1s or more", "--for 为 %s：应不小于 1s"}
 
 	wordPass    = text{"passes", "通过"}
@@ -247,6 +262,11 @@ var (
 // What to type next.
 var (
 	hintWide              = text{"signetctl policy diff %s %s shows what widens now; --wide has it signed as one that widens", "signetctl policy diff %s %s 显示现在放宽了什么；加 --wide 则按放宽的指令签名"}
+	hintApprovalOwn       = text{"signetctl approval show %s, without --file: a caller is told of what he asked for himself", "signetctl approval show %s（不带 --file）：应用系统只能查询自己提出的申请"}
+	hintApprovalList      = text{"signetctl approval list", "signetctl approval list"}
+	hintApprovalAnew      = text{"signetctl approval request ENTRY --help", "signetctl approval request ENTRY --help"}
+	hintPolicyMend        = text{"mend the file, then: signetctl policy set %s %s", "改正文件后执行：signetctl policy set %s %s"}
+	hintPolicyCaller      = text{"signetctl policy test %s --caller NAME", "signetctl policy test %s --caller NAME"}
 	hintApprovalShow      = text{"signetctl approval show %s", "signetctl approval show %s"}
 	hintApprovalDecide    = text{"signetctl approval grant %s --file FILE, or signetctl approval deny %s --why TEXT", "signetctl approval grant %s --file FILE，或 signetctl approval deny %s --why TEXT"}
 	hintApprovalDeny      = text{"signetctl approval deny %s --why TEXT", "signetctl approval deny %s --why TEXT"}
@@ -254,6 +274,16 @@ var (
 	hintTellCustodian     = text{"tell the custodian: signetctl approval show %s", "请告知印章保管人：signetctl approval show %s"}
 	hintTellCustodianFile = text{"tell the custodian: signetctl approval show %s --file %s", "请告知印章保管人：signetctl approval show %s --file %s"}
 )
+
+// everyCustodian is what policy.Diff writes where a policy lists nobody.
+const everyCustodian = "every custodian of the entry"
+
+// valueTexts are the words of package policy for values that are no names,
+// numbers or times.
+var valueTexts = map[string]text{
+	everyCustodian: {"every custodian of the entry", "条目的每位印章保管人"},
+	"none":         {"none", "无"},
+}
 
 // formTexts say what a custodian approves by each form.
 var formTexts = map[policy.Form]text{

@@ -61,7 +61,7 @@ func (p *program) showEvent(raw string) error {
 	}
 	var list screen.List
 	for _, name := range fieldOrder(fields) {
-		list.Note(name, screen.Cell{Text: fieldValue(fields[name])}, p.fieldMeaning(name))
+		list.Note(name, screen.Cell{Text: fieldValue(fields[name])}, p.fieldMeaning(name, fieldValue(fields["kind"]), fieldValue(fields["result"])))
 	}
 	leaf := audit.LeafHash([]byte(raw))
 	list.Add(p.tr(labelLeaf), screen.Cell{Text: hex.EncodeToString(leaf[:])})
@@ -76,12 +76,29 @@ func fieldValue(value json.RawMessage) string {
 	return string(value)
 }
 
-func (p *program) fieldMeaning(name string) string {
+// fieldMeaning says what a field means in an event of a kind and a result: an
+// approval is spent by uses alone.
+func (p *program) fieldMeaning(name, kind, result string) string {
 	meaning, ok := fieldTexts[name]
+	if name == "approval" {
+		meaning = approvalMeaning(audit.Kind(kind), audit.Result(result))
+	}
 	if !ok {
 		return ""
 	}
 	return "(" + p.tr(meaning) + ")"
+}
+
+func approvalMeaning(kind audit.Kind, result audit.Result) text {
+	switch used := kind == audit.KindSign || kind == audit.KindStamp; {
+	case used && result == audit.Allowed:
+		return msgApprovalConsumed
+	case kind == audit.KindApproval:
+		return msgApprovalAsked
+	case kind == audit.KindAct:
+		return msgApprovalDecided
+	}
+	return fieldTexts["approval"]
 }
 
 // fieldOrder is the order of the table of fields, then what it lacks.

@@ -55,6 +55,7 @@ type report struct {
 
 // fail shows err on standard error and returns the exit status.
 func (p *program) fail(err error) int {
+	p.answerInEnglish()
 	r := p.report(err)
 	if p.json {
 		p.failJSON(r)
@@ -116,11 +117,11 @@ func (p *program) report(err error) report {
 	case errors.As(err, &said):
 		r = p.reportSaid(r, said)
 	case errors.Is(err, client.ErrConnectionLost) && !errors.Is(err, client.ErrBadAnswer):
-		r.sentence, r.next = p.tr(msgLost), p.tr(hintRepeat)
+		r.sentence, r.next = p.tr(msgLost), p.hint(hintRepeat)
 	case errors.Is(err, context.DeadlineExceeded):
-		r.sentence, r.next = p.tr(msgDeadline), p.tr(hintService)
+		r.sentence, r.next = p.tr(msgDeadline), p.hint(hintService)
 	default:
-		r.sentence, r.next = p.tr(msgUnexpected, err), p.tr(hintStatus)
+		r.sentence, r.next = p.tr(msgUnexpected, err), p.hint(hintStatus)
 	}
 	if r.said.Name == "" {
 		r.said = admin.Error{Name: exitNames[r.status], Retry: "never"}
@@ -141,10 +142,10 @@ func (p *program) inContext(r report, err error) report {
 		r.sentence = p.tr(msgDetail, words[resultWords[indeterminate]].text, r.sentence)
 	}
 	if errors.As(err, &more) {
-		r.next = p.tr(more.next, more.nextArgs...)
+		r.next = p.hint(more.next, more.nextArgs...)
 	}
 	if errors.As(err, &one) {
-		r.lines = append([]string{p.tr(msgItem, one.path, one.done, one.of)}, r.lines...)
+		r.lines = append(one.lines(p), r.lines...)
 	}
 	return r
 }
@@ -153,9 +154,22 @@ func (p *program) inContext(r report, err error) report {
 // it is typed.
 func (p *program) nextOf(f *fault) string {
 	if f.next == (text{}) && f.status == exitUsage && p.path != "" {
-		return p.tr(hintHelp, p.path)
+		return p.hint(hintHelp, p.path)
 	}
-	return p.tr(f.next, f.nextArgs...)
+	return p.hint(f.next, f.nextArgs...)
+}
+
+// hint says what to type next. A program is given the command alone, and
+// nothing where there is none.
+func (p *program) hint(next text, args ...any) string {
+	bare, ok := bareHints[next]
+	switch {
+	case !p.json || !ok:
+		return p.tr(next, args...)
+	case bare == "":
+		return ""
+	}
+	return p.tr(text{bare, bare}, args...)
 }
 
 // exitNames are the names of errors that have no code of the table.
@@ -173,12 +187,18 @@ func (p *program) reportSaid(r report, said *protocol.Error) report {
 		words.what = msgUnknownCode
 	}
 	r.sentence = p.tr(words.what)
-	if said.GetMessage() != "" {
-		r.sentence = p.tr(msgDetail, words.what, said.GetMessage())
+	switch detail := said.GetMessage(); {
+	case strings.Contains(detail, "\n"): // the faults of a text, one a line
+		r.lines = strings.Split(strings.TrimSpace(detail), "\n")
+	case detail != "":
+		r.sentence = p.tr(msgDetail, words.what, detail)
 	}
 	r.next = p.nextAfter(words.next)
-	if said.GetField() == "policy" { // of an entry that has none yet
-		r.next = p.tr(hintPolicySet, p.subject)
+	switch {
+	case said.GetField() == "policy": // of an entry that has none yet
+		r.next = p.hint(hintPolicySet, p.subject)
+	case words.next == hintCommand && p.path != "": // something was asked for wrongly
+		r.next = p.hint(hintHelp, p.path)
 	}
 	r.about = p.aboutSaid(said)
 	r.said = admin.NewError(said)
@@ -195,8 +215,8 @@ func (p *program) nextAfter(next text) string {
 	if p.nonce != "" {
 		nonce = shortNonce(p.nonce)
 	}
-	command := strings.NewReplacer("{entry}", subject, "{act}", nonce).Replace(p.tr(next))
-	if p.caller && slices.Contains([]text{hintRules, hintEntry, hintDevices, hintMode, hintStatus}, next) {
+	command := strings.NewReplacer("{entry}", subject, "{act}", nonce).Replace(p.hint(next))
+	if p.caller && !p.json && slices.Contains([]text{hintRules, hintEntry, hintDevices, hintMode, hintStatus}, next) {
 		return p.tr(hintOfficer, command)
 	}
 	return command
@@ -219,10 +239,14 @@ func (p *program) aboutSaid(said *protocol.Error) []string {
 	return append(about, p.retryWords(said))
 }
 
-func (p *program) retryWords(said *protocol.Error) string {
+func (p *program) retryWords(said *protocol.Error) string { return p.retryWordsIn(nil, said) }
+
+// retryWordsIn says when to ask again by the clock of a zone, of this machine
+// for nil.
+func (p *program) retryWordsIn(zone *time.Location, said *protocol.Error) string {
 	switch {
 	case said.GetAfter() != nil:
-		return p.tr(retryAt, clock(said.GetAfter().AsTime()))
+		return p.tr(retryAt, clockIn(zone, said.GetAfter().AsTime()))
 	case said.GetAfterMs() != 0:
 		return p.tr(retryIn, time.Duration(said.GetAfterMs())*time.Millisecond)
 	case said.GetRetry() == protocol.Retry_AFTER:

@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,88 @@ func TestNextStepsAreCommands(t *testing.T) {
 				t.Errorf("code %v says to type %q, which is no command", c, next)
 			}
 		}
+	}
+}
+
+// A program is given a command and nothing else, in no language of people:
+// every hint of the catalog, and those that stand in the table of codes.
+func TestNextInJSONIsACommand(t *testing.T) {
+	p := newProgram(nil, nil, nil, func(string) string { return "zh_CN.UTF-8" })
+	root := p.root()
+	p.json = true // what its flag says of none
+	p.answerInEnglish()
+	commands, none := 0, 0
+	for name, hint := range hintsOf(t) {
+		next := p.hint(hint)
+		if next == "" {
+			none++
+			continue
+		}
+		commands++
+		words := strings.Fields(next)
+		if strings.ContainsAny(next, "();,:；（") || strings.Contains(next, " or ") {
+			t.Errorf("%s is %q, which is more than a command", name, next)
+		}
+		switch words[0] {
+		case "systemctl", "journalctl", "timedatectl", "usermod", "%s", "%[1]s":
+		case "signetctl":
+			if cmd, _, err := root.Find(words[1:]); err != nil || cmd == root && next != "signetctl --help" {
+				t.Errorf("%s is %q, which is no verb", name, next)
+			}
+		default:
+			t.Errorf("%s is %q, which is no command", name, next)
+		}
+	}
+	if commands < 40 || none > 5 {
+		t.Errorf("%d hints are commands, %d are none", commands, none)
+	}
+	p.caller, p.subject = true, "two"
+	if r := p.report(protocol.NewError(protocol.QuotaSpent, "")); r.next != "signetctl policy show two" {
+		t.Errorf("a caller's program is given %q", r.next)
+	}
+}
+
+// hintsOf reads the hints from the catalog's source, and those of the codes
+// that are no variable.
+func hintsOf(t *testing.T) map[string]text {
+	t.Helper()
+	all := map[string]text{}
+	for c, words := range codeTexts {
+		all[c.String()] = words.next
+	}
+	files := token.NewFileSet()
+	for _, name := range catalogFiles {
+		file, err := parser.ParseFile(files, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || !strings.HasPrefix(spec.Names[0].Name, "hint") || strings.HasPrefix(spec.Names[0].Name, "hintTellCustodian") ||
+				slices.Contains([]string{"hintOfficer", "hintApprovalDecide"}, spec.Names[0].Name) { // these are for people alone
+				return true
+			}
+			literal, ok := spec.Values[0].(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			en, _ := stringOf(literal.Elts[0])
+			zh, _ := stringOf(literal.Elts[1])
+			all[spec.Names[0].Name] = text{en, zh}
+			return true
+		})
+	}
+	return all
+}
+
+// The faults of a text that a daemon finds stand each on a line of its own.
+func TestFaultsOfATextAreALineEach(t *testing.T) {
+	var errOut bytes.Buffer
+	p := newProgram(nil, nil, &errOut, func(string) string { return "" })
+	p.fail(protocol.NewError(protocol.Malformed, "policy:\nline 1, callers.users: no user oa\nline 2, callers.groups: no \x1b[2J group"))
+	want := "signetctl: the request is malformed\n  policy:\n  line 1, callers.users: no user oa\n  line 2, callers.groups: no "
+	if got := errOut.String(); !strings.HasPrefix(got, want) || strings.Contains(got, "\x1b") {
+		t.Errorf("it says %q", got)
 	}
 }
 

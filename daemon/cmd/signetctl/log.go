@@ -91,8 +91,8 @@ func (p *program) logRow(t *screen.Table, e audit.Event) {
 // whatOf is what was asked for, in the log's own words.
 func whatOf(e audit.Event) string {
 	parts := []string{string(e.Kind)}
-	if e.Kind == audit.KindAct {
-		parts = nil // the op of an act says that it is one
+	if e.Kind == audit.KindAct || e.Kind == audit.KindApproval {
+		parts = nil // their op says what they are
 	}
 	for _, part := range []string{e.Op, e.Purpose, e.DocNo, e.DocID} {
 		if part != "" {

@@ -102,7 +102,8 @@ func (p *program) showReplay(run *replay.Replay) error {
 		count uint64
 	}{
 		{labelReplayEvents, s.Events}, {labelReplayActs, s.Acts}, {labelReplayAllowed, s.Allowed}, {labelReplayRefused, s.Refused},
-		{labelReplayUnrecorded, s.Unrecorded}, {labelReplayUses, s.Uses}, {labelReplayWindows, s.Windows}, {labelReplayApprovals, s.Approvals},
+		{labelReplayUnrecorded, s.Unrecorded}, {labelReplayUnchecked, s.Unchecked}, {labelReplayOdd, s.Odd}, {labelReplayOtherZones, s.OtherZones},
+		{labelReplayUses, s.Uses}, {labelReplayWindows, s.Windows}, {labelReplayApprovals, s.Approvals},
 		{labelReplayDifferences, s.Differences},
 	} {
 		list.Add(p.tr(row.label), screen.Cell{Text: strconv.FormatUint(row.count, 10)})

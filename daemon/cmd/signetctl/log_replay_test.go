@@ -20,7 +20,7 @@ import (
 func withHistory(t *testing.T) *appliance {
 	a := newAppliance(t)
 	public := a.withSM2Key()
-	a.record(audit.Event{Kind: audit.KindGenesis, Op: "init", Result: audit.Allowed})
+	a.begin()
 	a.carryOut(authority.KeyCreate, authority.CreateKey{Type: "SM2", Token: "seals"}, register.Facts{Key: keyRecord(public)})
 	a.carryOut(authority.PolicySet, authority.SetPolicy{Text: "callers = { users = [20001] }\n"}, register.Facts{})
 	a.record(refusedAsUnknown("nobody"))
@@ -36,27 +36,35 @@ func refusedAsUnknown(entry string) audit.Event {
 	return audit.Event{Kind: audit.KindRefuse, UID: &uid, GID: &uid, Decided: &at, Entry: entry, Result: audit.Refused, Reason: "unknown_entry", Rule: "entry"}
 }
 
-// carryOut records an act on the entry contract that was carried out.
-func (a *appliance) carryOut(kind authority.Kind, content any, facts register.Facts) {
-	a.t.Helper()
-	bind := func(v any) string {
-		text, err := canonical.Marshal(v)
-		if err != nil {
-			a.t.Fatal(err)
-		}
-		return a.keep(string(text))
-	}
-	raw, err := canonical.Marshal(authority.Act{
-		V: authority.ActVersion, Appliance: applianceID, Kind: kind, Target: "contract", ContentSHA: bind(content),
-		Nonce: strings.Repeat("0", 32), NotAfter: "2026-11-23T10:00:00Z", LogSize: 1, LogRoot: aHash,
+// begin records the genesis of a log whose acts nobody signs.
+func (a *appliance) begin() {
+	raw := a.canonical(authority.Act{
+		V: authority.ActVersion, Kind: authority.Init, Nonce: strings.Repeat("0", 32), NotAfter: "2026-11-23T10:00:00Z",
+		ContentSHA: a.keep(a.canonical(authority.Genesis{Appliance: "box", Authority: authority.Development, Crypto: authority.Mixed, Deployment: "owner"})),
 	})
+	a.record(audit.Event{Kind: audit.KindGenesis, Op: string(authority.Init), Act: raw, Role: "unsigned", Result: audit.Allowed})
+}
+
+func (a *appliance) canonical(v any) string {
+	a.t.Helper()
+	text, err := canonical.Marshal(v)
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return string(text)
+}
+
+// carryOut records an act on the entry contract that was carried out.
+func (a *appliance) carryOut(kind authority.Kind, content any, facts register.Facts) {
+	a.t.Helper()
+	raw := a.canonical(authority.Act{
+		V: authority.ActVersion, Appliance: applianceID, Kind: kind, Target: "contract", ContentSHA: a.keep(a.canonical(content)),
+		Nonce: strings.Repeat("0", 32), NotAfter: "2026-11-23T10:00:00Z", LogSize: 1, LogRoot: aHash,
+	})
 	uid, at := uint32(1000), audit.At(applianceTime)
 	a.record(audit.Event{
-		Kind: audit.KindAct, Op: string(kind), Entry: "contract", Act: string(raw), UID: &uid, GID: &uid, Decided: &at, Role: "unsigned",
-		Input: "facts", Value: bind(facts), Result: audit.Allowed,
+		Kind: audit.KindAct, Op: string(kind), Entry: "contract", Act: raw, UID: &uid, GID: &uid, Decided: &at, Role: "unsigned",
+		Input: "facts", Value: a.keep(a.canonical(facts)), Result: audit.Allowed,
 	})
 }
 
@@ -75,7 +83,8 @@ func TestReplayOfAnHonestLogFindsNothing(t *testing.T) {
 func TestReplayNamesWhatCannotHaveHappened(t *testing.T) {
 	a := withHistory(t)
 	uid, at := uint32(20001), audit.At(applianceTime)
-	a.record(audit.Event{Kind: audit.KindSign, UID: &uid, GID: &uid, Decided: &at, Entry: "contract", Rev: 2, PolicyRev: 1, Engine: 3, Op: "digest", Alg: "SM2-SM3", Purpose: "contract", Result: audit.Allowed})
+	a.record(audit.Event{Kind: audit.KindSign, UID: &uid, GID: &uid, Decided: &at, Entry: "contract", Rev: 2, PolicyRev: 1, Engine: 3, Op: "digest", Alg: "SM2-SM3", Purpose: "contract",
+		Input: "sm2_e", Value: aHash, Sig: "MAYCAQECAQE=", Result: audit.Allowed})
 	got := a.ctl("", "log", "replay")
 	got.want(t, exitVerification, "decision", "contract", "the rules refuse", "signetctl log show 4")
 	for _, line := range strings.Split(got.out, "\n") {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,8 +52,11 @@ func (p *program) setPolicy(ctx context.Context, by *handing, args []string, kin
 			return p.done(result, next, args[0])
 		},
 	})
-	if kind == authority.PolicyNarrow && errors.Is(err, protocol.IllegalTransition) {
+	switch {
+	case kind == authority.PolicyNarrow && errors.Is(err, protocol.IllegalTransition):
 		return &advised{err, hintWide, []any{args[0], args[1]}} // the policy in force is another one by now
+	case errors.Is(err, protocol.Malformed): // an account that this machine alone knows, or not
+		return &advised{err, hintPolicyMend, []any{args[0], args[1]}}
 	}
 	return err
 }
@@ -68,7 +72,7 @@ func (p *program) checkSomebody(ctx context.Context, entry, path string, content
 	if err != nil {
 		return err
 	}
-	why := policy.AllowsNobody(parsed, class)
+	why := policy.AllowsNobody(parsed, policy.Holder{Class: class})
 	switch {
 	case len(why) > 0 && !content.Nobody:
 		f := usage(msgNobody, path)
@@ -207,9 +211,14 @@ func (p *program) showPolicy(answer admin.Policy) error {
 	for _, stale := range answer.Stale {
 		list.Add(p.tr(labelStale), screen.Cell{Text: stale, Tone: screen.Warn})
 	}
-	for _, u := range answer.Usage {
-		list.Add(u.Rule, p.usage(u))
+	parsed, err := policy.Parse([]byte(answer.Text))
+	if err != nil { // of a newer daemon: it is shown as it is
+		parsed = policy.Policy{}
 	}
+	for _, u := range answer.Usage {
+		list.Add(u.Rule, p.usage(u, parsed.Zone()))
+	}
+	p.listPerCaller(&list, answer.Entry, parsed)
 	if err := list.Write(p.err, p.errPaint); err != nil {
 		return err
 	}
@@ -217,12 +226,27 @@ func (p *program) showPolicy(answer admin.Policy) error {
 	if screen.IsTerminal(p.out) {
 		source = cleanLines(source) + "\n"
 	}
-	_, err := io.WriteString(p.out, source)
+	_, err = io.WriteString(p.out, source)
 	return err
 }
 
+// listPerCaller adds the quotas of each caller: how far they are used up is a
+// question about one of them.
+func (p *program) listPerCaller(list *screen.List, entry string, of policy.Policy) {
+	some := false
+	for _, q := range of.Quotas() {
+		if q.Scope == policy.OfCaller {
+			list.Add(q.Key(), screen.Cell{Text: p.tr(msgPerCaller, q.Limit)})
+			some = true
+		}
+	}
+	if some {
+		list.Add(p.tr(labelUsedByOne), screen.Cell{Text: p.tr(hintPolicyCaller, entry)})
+	}
+}
+
 // usage is how far a quota is used up, and when it is filled again.
-func (p *program) usage(u admin.UsageItem) screen.Cell {
+func (p *program) usage(u admin.UsageItem, zone *time.Location) screen.Cell {
 	cell := screen.Cell{Text: p.tr(msgUsage, u.Spent, u.Reserved, u.Limit)}
 	if u.Unknown {
 		cell.Text = p.tr(msgUsageUnknown, u.Limit)
@@ -231,7 +255,7 @@ func (p *program) usage(u admin.UsageItem) screen.Cell {
 		cell.Tone = screen.Bad
 	}
 	if u.End != nil {
-		cell.Text = p.tr(msgUsageUntil, cell.Text, clock(*u.End))
+		cell.Text = p.tr(msgUsageUntil, cell.Text, clockIn(zone, *u.End))
 	}
 	return cell
 }

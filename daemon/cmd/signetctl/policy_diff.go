@@ -13,6 +13,7 @@ import (
 	"signet/daemon/internal/authority"
 	"signet/policy"
 	"signet/protocol"
+	"signet/protocol/stricttoml"
 )
 
 // A difference is what one policy changes of another, and who has to sign it.
@@ -20,12 +21,14 @@ type difference struct {
 	changes []policy.Change
 	kind    authority.Kind
 	stale   []string // names of the policy in force that mean somebody else by now
+
+	old, next policy.Policy
 }
 
 // differenceOf compares. Names that mean somebody else by now would allow him
 // once they are set again: that widens, whatever the text says.
 func differenceOf(old, next policy.Policy, stale []string) difference {
-	d := difference{changes: policy.Diff(old, next), kind: authority.PolicySet, stale: stale}
+	d := difference{changes: policy.Diff(old, next), kind: authority.PolicySet, stale: stale, old: old, next: next}
 	if policy.Narrows(old, next) && len(stale) == 0 {
 		d.kind = authority.PolicyNarrow
 	}
@@ -42,6 +45,7 @@ func (p *program) policyDiff() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		p.answerInEnglish()
 		d, who, err := p.diffTo(ctx, args[0], next)
 		switch {
 		case err != nil:
@@ -69,13 +73,13 @@ func (p *program) diffTo(ctx context.Context, before string, next policy.Policy)
 			return d, "", err
 		}
 		d = differenceOf(old, next, nil)
-		return d, p.signersOf(d.kind, nil), nil
+		return d, p.signersOf(d.kind, nil, keepers{}), nil
 	}
 	p.subject = before
 	if d, err = p.diffInForce(ctx, before, next); err != nil {
 		return d, "", err
 	}
-	who, err = p.whoSigns(ctx, "", d.kind)
+	who, err = p.whoSigns(ctx, "", d.kind, before)
 	return d, who, err
 }
 
@@ -116,17 +120,44 @@ func (p *program) showDifference(d difference) error {
 		t.Row(p.word(policy.Widening.String()), screen.Cell{Text: "callers"}, screen.Cell{Text: p.tr(msgStale, name)}, screen.Cell{Text: p.tr(msgMeansAnew)})
 	}
 	for _, c := range byDirection(d.changes) {
-		t.Row(p.word(c.Direction.String()), screen.Cell{Text: c.Key}, orDash(c.Old), orDash(c.New))
+		t.Row(p.word(c.Direction.String()), screen.Cell{Text: c.Key}, p.valueOf(c.Key, c.Old, d.old), p.valueOf(c.Key, c.New, d.next))
 	}
-	return t.Write(p.out, p.outPaint)
+	if err := t.Write(p.out, p.outPaint); err != nil || !d.endsAllUse() {
+		return err
+	}
+	return p.say(msgNoCallerLeft)
 }
 
-// orDash shows what is not there as such.
-func orDash(value string) screen.Cell {
+// endsAllUse tells that what widens is of no use to anybody: no caller is left,
+// so that the whole narrows.
+func (d difference) endsAllUse() bool {
+	return d.kind == authority.PolicyNarrow && slices.ContainsFunc(d.changes, func(c policy.Change) bool { return c.Direction == policy.Widening })
+}
+
+// valueOf is one side of a change in words. What is not there is shown as such.
+func (p *program) valueOf(key, value string, of policy.Policy) screen.Cell {
 	if value == "" {
 		return screen.Cell{Text: "-", Tone: screen.Dim}
 	}
+	if words, ok := valueTexts[value]; ok {
+		return screen.Cell{Text: p.tr(words)}
+	}
+	if asks, ok := of.Approvals(); ok && key == "approvals" {
+		return screen.Cell{Text: p.approvalsText(asks)}
+	}
 	return screen.Cell{Text: value}
+}
+
+func (p *program) approvalsText(a policy.Approvals) string {
+	who := p.tr(valueTexts[everyCustodian])
+	if len(a.Custodians) > 0 {
+		who = strings.Join(a.Custodians, ", ")
+	}
+	forms := make([]string, len(a.Forms))
+	for i, f := range a.Forms {
+		forms[i] = p.word(f.String()).Text
+	}
+	return p.tr(msgApprovals, a.Persons, who, strings.Join(forms, ", "), a.Most, stricttoml.FormatDuration(a.Longest))
 }
 
 // byDirection keeps the order of the policy's keys within a direction.

@@ -39,9 +39,9 @@ func TestATrialShowsQuestionRulesAndAnswer(t *testing.T) {
 	a.answer[testPath] = refusedAnswer()
 	got := a.ctl("", "policy", "test", "k", "--caller", "oa", "--at", "2026-11-22T10:00:00Z", "--carries", "doc_id,user_id", "--batch", "7", "--approval", "0123456789abcdef",
 		"--operation", "digest", "--algorithm", "SM2-SM3", "--purpose", "contract", "--seal-version", "v4", "--container", "ofd")
-	got.want(t, exitLater, "rev. 3", "2026-11-22T18:00:00+08:00 (Asia/Shanghai)", "2026-11-22T10:00:00Z", "oa, uid 20001, groups 20001 997", "doc_id, user_id", "0123456789abcdef",
+	got.want(t, exitLater, "rev. 3", "2026-11-22T18:00:00+08:00 (Asia/Shanghai)", "oa, uid 20001, groups 20001 997", "doc_id, user_id", "0123456789abcdef",
 		"passes", "uid 20001 is user oa", "REFUSES", "Sunday 18:00 is outside", "50 used of 50",
-		"refused, code 208 outside_hours, rule hours", "a time from Monday on", "try again after 2026-11-23", "this would be refused: the policy does not allow use at this hour", "signetctl policy show k")
+		"refused, code 208 outside_hours, rule hours", "a time from Monday on", "try again after 2026-11-23 16:00:00 +08:00", "this would be refused: the policy does not allow use at this hour", "signetctl policy show k")
 	for line := range strings.Lines(got.out + got.err) {
 		if screen.Width(strings.TrimSuffix(line, "\n")) > screen.Columns {
 			t.Errorf("too wide: %q", line)
@@ -208,7 +208,9 @@ func TestDiffSaysWhatWidensAndWhoSigns(t *testing.T) {
 	a.withPolicy(goodPolicy)
 	wide, narrow, same := writeFile(t, "w.toml", widerPolicy), writeFile(t, "n.toml", narrowerPolicy), writeFile(t, "s.toml", "# by li\n"+goodPolicy)
 	a.ctl("", "policy", "diff", "k", wide).want(t, exitOK, "WIDENS", "purposes", "invoice", "set a policy (policy.set)", "2 × security officer")
-	a.ctl("", "policy", "diff", "k", narrow).want(t, exitOK, "narrows", "batch", "256", "narrow a policy (policy.narrow)", "1 × security officer, or 1 × custodian")
+	a.ctl("", "policy", "diff", "k", narrow).want(t, exitOK, "narrows", "batch", "256", "narrow a policy (policy.narrow)", "1 × security officer")
+	a.answer[admin.PathEntries+"/k"] = admin.Entry{ID: "k", Custodians: []string{"cora", "dan"}}
+	a.ctl("", "policy", "diff", "k", narrow).want(t, exitOK, "1 × security officer, or 1 × custodian (cora, dan)")
 	a.ctl("", "policy", "diff", "k", same).want(t, exitOK, "no change", "policy.narrow")
 	a.ctl("zh_CN.UTF-8", "policy", "diff", "k", wide).want(t, exitOK, "放宽", "安全管理员")
 	got := a.ctl("", "policy", "diff", "k", wide, "--json")
@@ -321,6 +323,73 @@ func mustFormat(t *testing.T, r admin.ActRequest) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// An account that does not exist is found by signetd alone: the file is to be
+// mended, not the command line.
+func TestAnAccountThatDoesNotExistIsAFaultOfTheFile(t *testing.T) {
+	a := newAppliance(t)
+	a.withPolicy(goodPolicy)
+	a.fault[admin.PathActs] = protocol.NewError(protocol.Malformed, "policy: line 1: no user oa\nline 2: no group clerks")
+	file := writeFile(t, "p.toml", narrowerPolicy)
+	a.ctl("", "policy", "set", "k", file).want(t, exitUsage, "\n  line 2: no group clerks\n", "next: mend the file, then: signetctl policy set k "+file)
+	a.ctl("zh_CN.UTF-8", "policy", "set", "k", file, "--json").want(t, exitUsage, `"next":"signetctl policy set k `+file+`"`)
+	a.fault[testPath] = protocol.NewError(protocol.Malformed, "resolving user oa").WithField("text")
+	a.ctl("", "policy", "test", "k", file).want(t, exitUsage, "next: mend the file, then: signetctl policy set k "+file)
+	a.fault[testPath] = protocol.NewError(protocol.Malformed, "missing: the policy names no user").WithField("user")
+	a.ctl("", "policy", "test", "k").want(t, exitUsage, "next: signetctl policy test k --caller NAME")
+}
+
+func TestATrialOfAnApprovalThatWaitsSaysWhereToLook(t *testing.T) {
+	a := newAppliance(t)
+	answer := refusedAnswer()
+	answer.Rules = []admin.RuleVerdict{{Rule: "approvals", Code: 211, Reason: "approval_needed"}}
+	a.answer[testPath] = answer
+	a.ctl("", "policy", "test", "k").want(t, exitLater, "next: signetctl approval request k --help")
+	a.ctl("", "policy", "test", "k", "--approval", "0123456789abcdef").want(t, exitLater, "next: signetctl approval show 0123456789abcdef")
+}
+
+// A time without a zone of its own is UTC's, and says so.
+func TestATrialWithoutAZoneIsInUTC(t *testing.T) {
+	a := newAppliance(t)
+	answer := refusedAnswer()
+	answer.Zone, answer.Local = "", ""
+	a.answer[testPath] = answer
+	a.ctl("", "policy", "test", "k").want(t, exitLater, "2026-11-22T10:00:00Z", "try again after 2026-11-23 08:00:00 +00:00")
+}
+
+func TestADiffOfApprovalsIsInTheReadersLanguage(t *testing.T) {
+	none := &appliance{dir: t.TempDir(), t: t}
+	asks := "[approvals]\npersons = 2\nforms = [\"document\", \"digests\"]\nmost = 9\nlongest = \"24h\"\n"
+	free, asking := writeFile(t, "f.toml", goodPolicy), writeFile(t, "a.toml", goodPolicy+asks)
+	listed := writeFile(t, "l.toml", goodPolicy+asks+"custodians = [\"cora\", \"dan\"]\n")
+	none.ctl("", "policy", "diff", free, asking).want(t, exitOK, "granted by 2 of: every custodian of the entry; for document, digests;", "uses at most 9", "24h")
+	none.ctl("zh_CN.UTF-8", "policy", "diff", asking, listed).want(t, exitOK, "条目的每位印章保管人", "cora, dan")
+	got := none.ctl("zh_CN.UTF-8", "policy", "diff", free, asking)
+	got.want(t, exitOK, "须由以下人员中 2 人授权：条目的每位印章保管人", "文件, 待签值")
+	if strings.Contains(got.out, "granted by") {
+		t.Errorf("it says in English\n%s", got.out)
+	}
+	none.ctl("zh_CN.UTF-8", "policy", "diff", free, asking, "--json").want(t, exitOK, "granted by", `"signed_by":"1 × security officer, or 1 × custodian"`)
+}
+
+func TestADiffThatLeavesNoCallerSaysWhyItNarrows(t *testing.T) {
+	none := &appliance{dir: t.TempDir(), t: t}
+	nobody := strings.Replace(widerPolicy, "users = [20001]", "users = []", 1)
+	if nobody == widerPolicy {
+		t.Fatal("the policy of these tests is written otherwise")
+	}
+	none.ctl("", "policy", "diff", writeFile(t, "a.toml", goodPolicy), writeFile(t, "b.toml", nobody)).want(t, exitOK, "WIDENS", "no caller is left", "policy.narrow")
+}
+
+func TestPolicyShowsTheQuotasOfEachCaller(t *testing.T) {
+	a := newAppliance(t)
+	a.withPolicy(strings.Replace(zonedPolicy, "Europe/Berlin", "Asia/Shanghai", 1) + "[quotas]\nday = 50\n[quotas.per_caller]\nday = 20\nhour = 5\n")
+	answer := a.answer[admin.PathEntries+"/k/policy"].(admin.Policy)
+	end := applianceTime.Add(6 * time.Hour)
+	answer.Usage = []admin.UsageItem{{Rule: "quotas.day", Spent: 49, Limit: 50, End: &end}}
+	a.answer[admin.PathEntries+"/k/policy"] = answer
+	a.ctl("", "policy", "show", "k").want(t, exitOK, "until 2026-11-23 00:00:00 +08:00", "quotas.per_caller.day", "at most 20 of each caller", "at most 5 of each caller", "signetctl policy test k --caller NAME")
 }
 
 func TestPolicyShowsHowFarItsQuotasAre(t *testing.T) {

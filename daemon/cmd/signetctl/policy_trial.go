@@ -87,14 +87,36 @@ func (p *program) tryPolicy(ctx context.Context, t *useTrial) error {
 		return c.TestPolicy(ctx, t.entry, t.question)
 	})
 	if err != nil {
-		return err
+		return t.advise(err)
 	}
 	if p.json {
 		err = p.printJSON(answer)
 	} else {
 		err = p.showTrial(t, answer)
 	}
-	return errors.Join(err, verdictOf(answer))
+	return errors.Join(err, adviseTrial(t.question.Approval, verdictOf(answer)))
+}
+
+// advise says what to type after a question that could not be answered.
+func (t *useTrial) advise(err error) error {
+	var said *protocol.Error
+	switch {
+	case !errors.As(err, &said):
+	case said.GetField() == "user":
+		return &advised{err, hintPolicyCaller, []any{t.entry}}
+	case said.GetField() == "text" && t.file != "":
+		return &advised{err, hintPolicyMend, []any{t.entry, t.file}}
+	}
+	return err
+}
+
+// adviseTrial has the approval looked at that the use was tried with.
+func adviseTrial(approval string, err error) error {
+	var dry *dryRefusal
+	if approval != "" && errors.As(err, &dry) && errors.Is(dry.said, protocol.ApprovalNeeded) {
+		return &advised{err, hintApprovalShow, []any{approval}}
+	}
+	return err
 }
 
 // read refuses a question that no daemon need see.
@@ -183,8 +205,7 @@ func (p *program) trialList(t *useTrial, a admin.PolicyAnswer) screen.List {
 	var list screen.List
 	list.Add(p.tr(headEntry), screen.Cell{Text: a.Entry})
 	list.Add(p.tr(headPolicy), screen.Cell{Text: tried})
-	list.Add(p.tr(labelTime), screen.Cell{Text: localTime(a)})
-	list.Add("UTC", screen.Cell{Text: a.At.UTC().Format(time.RFC3339)})
+	list.Add(p.tr(labelTime), screen.Cell{Text: timeTried(a)})
 	list.Add(p.tr(labelCaller), screen.Cell{Text: p.callerText(t, a)})
 	list.Add(p.tr(labelOperation), screen.Cell{Text: a.Operation})
 	list.Add(p.tr(labelAlgorithm), screen.Cell{Text: a.Algorithm})
@@ -197,13 +218,26 @@ func (p *program) trialList(t *useTrial, a admin.PolicyAnswer) screen.List {
 	return list
 }
 
-// localTime is the time by the clock of the policy; empty where it names no
-// zone.
-func localTime(a admin.PolicyAnswer) string {
+// timeTried is the time by the clock of the policy, as are all that stand below
+// it; by UTC where the policy names no zone.
+func timeTried(a admin.PolicyAnswer) string {
 	if a.Zone == "" {
-		return ""
+		return a.At.UTC().Format(time.RFC3339)
 	}
 	return a.Local + " (" + a.Zone + ")"
+}
+
+// placeOfAnswer is the zone of the policy as this machine has it. Times are
+// written with their offset: one that has no such zone says the same by another
+// clock.
+func placeOfAnswer(a admin.PolicyAnswer) *time.Location {
+	if a.Zone == "" {
+		return time.UTC
+	}
+	if zone, err := time.LoadLocation(a.Zone); err == nil {
+		return zone
+	}
+	return nil
 }
 
 func (p *program) callerText(t *useTrial, a admin.PolicyAnswer) string {
@@ -246,7 +280,7 @@ func (p *program) answerList(a admin.PolicyAnswer) screen.List {
 	}
 	list.Add(p.tr(labelAnswer), screen.Cell{Text: p.tr(msgRefusedBy, v.Code, v.Reason, v.Rule), Tone: screen.Bad})
 	list.Add(p.tr(labelNeed), screen.Cell{Text: v.Need})
-	list.Add(p.tr(labelAgain), screen.Cell{Text: p.retryWords(refusalBy(v))})
+	list.Add(p.tr(labelAgain), screen.Cell{Text: p.retryWordsIn(placeOfAnswer(a), refusalBy(v))})
 	return list
 }
 

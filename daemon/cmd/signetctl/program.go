@@ -63,6 +63,14 @@ func (p *program) run(ctx context.Context, args []string) int {
 // tr returns a text in the language of this run.
 func (p *program) tr(t text, args ...any) string { return t.in(p.lang, args...) }
 
+// answerInEnglish is for words that stand in an answer: with --json a program
+// reads it, whoever sits there.
+func (p *program) answerInEnglish() {
+	if p.json {
+		p.lang = english
+	}
+}
+
 // say writes a line for people to standard output.
 func (p *program) say(t text, args ...any) error {
 	_, err := fmt.Fprintln(p.out, p.tr(t, args...))
@@ -121,5 +129,13 @@ func clock(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return at.Local().Format("2006-01-02 15:04:05 -07:00")
+	return clockIn(nil, at)
+}
+
+// clockIn writes a time by the clock of a zone, of this machine for nil.
+func clockIn(zone *time.Location, at time.Time) string {
+	if zone == nil {
+		zone = time.Local
+	}
+	return at.In(zone).Format("2006-01-02 15:04:05 -07:00")
 }

@@ -8,18 +8,21 @@ import (
 
 	"signet/daemon/cmd/signetctl/internal/screen"
 	"signet/protocol"
+	"signet/protocol/admin"
 )
 
 // release shows the signatures that have come, with their receipts. A
 // receipt goes to standard error where its signature has standard output.
 func (p *program) release(r *round) error {
 	switch {
-	case r.done == 0:
+	case r.done == 0 && !r.run.partial:
 		return nil
 	case p.json:
 		return p.releaseJSON(r)
 	case len(r.items) > 1:
 		return p.releaseTable(r)
+	case r.done == 0:
+		return nil
 	}
 	it, list := r.items[0], p.receipt(r, r.items[0])
 	if it.out != nil {
@@ -31,17 +34,31 @@ func (p *program) release(r *round) error {
 	return list.Write(p.err, p.errPaint)
 }
 
-// releaseJSON writes one line for each signature.
+// releaseJSON writes one line for each signature, and for each refusal of a
+// run that was granted in part.
 func (p *program) releaseJSON(r *round) error {
 	for _, it := range r.items {
-		if it.signed == nil {
+		var line any
+		switch {
+		case it.signed != nil:
+			line = newSignatureJSON(r, it)
+		case it.refused != nil:
+			line = refusalJSON{r.run.entry, it.path, admin.NewError(it.refused)}
+		default:
 			continue
 		}
-		if err := p.printJSON(newSignatureJSON(r, it)); err != nil {
+		if err := p.printJSON(line); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// A refusalJSON stands where the signature of a file would.
+type refusalJSON struct {
+	Entry string      `json:"entry"`
+	File  string      `json:"file"`
+	Error admin.Error `json:"error"`
 }
 
 // releaseTable shows what all signatures have in common, then one line for
@@ -59,10 +76,12 @@ func (p *program) releaseTable(r *round) error {
 		{Heading: p.tr(headFile), Path: true}, {Heading: p.tr(labelSignature), Path: true}, {Heading: p.tr(labelEvent), Whole: true}, {Heading: p.tr(headNote)},
 	}}
 	for _, it := range r.items {
-		if it.signed == nil {
-			continue
+		switch {
+		case it.signed != nil:
+			t.Row(screen.Cell{Text: it.path}, screen.Cell{Text: it.output}, screen.Cell{Text: eventOf(it.signed)}, p.repeated(it.signed))
+		case it.refused != nil:
+			t.Row(screen.Cell{Text: it.path}, screen.Cell{}, screen.Cell{Text: eventOfRefusal(it.refused)}, p.refusal(it.refused))
 		}
-		t.Row(screen.Cell{Text: it.path}, screen.Cell{Text: it.output}, screen.Cell{Text: eventOf(it.signed)}, p.repeated(it.signed))
 	}
 	return t.Write(p.out, p.outPaint)
 }
@@ -72,6 +91,22 @@ func (p *program) repeated(signed *protocol.Signed) screen.Cell {
 		return screen.Cell{}
 	}
 	return screen.Cell{Text: p.tr(labelRepeated), Tone: screen.Warn}
+}
+
+func eventOfRefusal(said *protocol.Error) string {
+	if said.Event == nil {
+		return ""
+	}
+	return strconv.FormatUint(said.GetEvent(), 10)
+}
+
+// refusal is the code of a refusal, and its rule.
+func (p *program) refusal(said *protocol.Error) screen.Cell {
+	code := p.tr(aboutCode, said.GetCode(), said.GetName())
+	if said.GetRule() != "" {
+		code += ", " + p.tr(aboutRule, said.GetRule())
+	}
+	return screen.Cell{Text: code, Tone: screen.Bad}
 }
 
 func (p *program) receipt(r *round, it *item) screen.List {

@@ -25,6 +25,7 @@ type signRun struct {
 	document  protocol.Context
 	docSM3    string
 	approval  string // id of the one that this uses; empty: none
+	partial   bool   // what is allowed is signed, whatever is refused
 	requestID string
 	deadline  time.Duration // zero: the daemon's own
 	out       signatureOutput
@@ -41,6 +42,7 @@ func (p *program) signCommand() *cobra.Command {
 	flags.StringArrayVar(&s.sources.messages, "message", nil, p.tr(flagMessage))
 	flags.StringVar(&s.algorithm, "algorithm", "", p.tr(flagAlgorithm))
 	flags.StringVar(&s.approval, "approval", "", p.tr(flagApproval))
+	flags.BoolVar(&s.partial, "partial", false, p.tr(flagPartial))
 	flags.StringVar(&s.requestID, "request-id", "", p.tr(flagRequestID))
 	flags.DurationVar(&s.deadline, "deadline", 0, p.tr(flagDeadline))
 	flags.StringVarP(&s.out.path, "out", "o", "", p.tr(flagOut))

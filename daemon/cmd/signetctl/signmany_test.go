@@ -3,11 +3,13 @@ package main
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -157,6 +159,86 @@ func TestWhatWasSignedBeforeAFaultIsWritten(t *testing.T) {
 	verifySM2(t, pub, "a", paths[0]+".sig")
 	onlyFiles(t, dir, "a", "a.sig", "b", "c")
 	a.ctl("zh_CN.UTF-8", append([]string{"sign", "contract", "--force"}, paths...)...).want(t, exitHSM, "未签名；共已签名并写出 0 / 3 个")
+}
+
+// refusingItem has the daemon refuse the whole request for its item of that index.
+func (a *appliance) refusingItem(i int) {
+	a.refusal = protocol.NewError(protocol.PurposeRefused, "want contract").WithField(fmt.Sprintf("inputs[%d]", i)).WithRule("purposes")
+}
+
+// None of a request is signed if one item is refused, and that one is named.
+func TestARefusalOfManyNamesTheItemItIsOf(t *testing.T) {
+	a := newAppliance(t)
+	a.withSM2Key()
+	a.refusingItem(1)
+	dir, paths := documents(t, "a", "b", "c")
+	got := a.ctl("", append([]string{"sign", "contract"}, paths...)...)
+	got.want(t, exitRefused, "none of the 3 of this request was signed: refused for item 2 ("+paths[1]+")", "field inputs[1]")
+	if strings.Contains(got.err, paths[0]) || strings.Contains(got.err, "before") {
+		t.Errorf("it names another file:\n%s", got.err)
+	}
+	a.ctl("zh_CN.UTF-8", append([]string{"sign", "contract"}, paths...)...).want(t, exitRefused, "本次请求的 3 个均未签名：因第 2 个（"+paths[1]+"）被拒绝")
+	onlyFiles(t, dir, "a", "b", "c")
+	// Of the second request the first item is the third of the run.
+	a.health = protocol.HealthReply{BatchMax: 2}
+	a.refusal = nil
+	good := a.sign
+	a.sign = func(r *protocol.SignRequest) (*protocol.Signed, *protocol.Error) {
+		a.refusingItem(0)
+		return good(r)
+	}
+	a.ctl("", append([]string{"sign", "contract"}, paths...)...).want(t, exitRefused, "none of the 1 of this request was signed: refused for item 3 ("+paths[2]+")", "2 of 3 were signed and written before")
+	onlyFiles(t, dir, "a", "a.sig", "b", "b.sig", "c")
+}
+
+// Nobody knows what a daemon signed whose answer did not come, or was withheld.
+func TestWhatIsNotKnownToBeUnsignedIsNotSaidToBe(t *testing.T) {
+	a := newAppliance(t)
+	a.withSM2Key()
+	a.refusal = protocol.NewError(protocol.Changed, "withheld")
+	_, paths := documents(t, "a", "b")
+	got := a.ctl("", append([]string{"sign", "contract"}, paths...)...)
+	got.want(t, exitLater, "0 of 2 are signed and written")
+	if strings.Contains(got.err, "none of") {
+		t.Errorf("it says\n%s", got.err)
+	}
+}
+
+// With --partial each file is judged for itself.
+func TestWhatIsAllowedOfManyIsSigned(t *testing.T) {
+	a := newAppliance(t)
+	pub := a.withSM2Key()
+	good, n := a.sign, 0
+	codes := []protocol.Code{protocol.QuotaSpent, 0, protocol.PurposeRefused}
+	a.sign = func(r *protocol.SignRequest) (*protocol.Signed, *protocol.Error) {
+		code := codes[n%3]
+		n++
+		if code != 0 {
+			said := protocol.NewError(code, "no").WithRule("a.rule")
+			said.Event = proto.Uint64(77)
+			if code == protocol.QuotaSpent {
+				said = said.RetryIn(time.Minute)
+			}
+			return nil, said
+		}
+		return good(r)
+	}
+	dir, paths := documents(t, "a", "b", "c")
+	args := append([]string{"sign", "contract", "--partial"}, paths...)
+	a.ctl("", args...).want(t, exitRefused, "1 of 3", "209 quota, rule a.rule", "205 purpose, rule a.rule", "77", paths[2]+" was not signed; 1 of 3 are signed and written")
+	verifySM2(t, pub, "b", paths[1]+".sig")
+	onlyFiles(t, dir, "a", "b", "b.sig", "c")
+	if !a.asked[0].Partial {
+		t.Error("the request does not say that it may be granted in part")
+	}
+	got := a.ctl("zh_CN.UTF-8", append(args, "--json", "--force")...)
+	got.want(t, exitRefused, `"code":209`, `"code":205`, `"written":"`+paths[1]+`.sig"`)
+	if lines := strings.Count(got.out, "\n"); lines != 3 {
+		t.Errorf("%d lines:\n%s", lines, got.out)
+	}
+	codes = []protocol.Code{protocol.QuotaSpent, 0, 0}
+	n = 0
+	a.ctl("", append(args, "--force")...).want(t, exitLater, "2 of 3")
 }
 
 // A bad signature among good ones is kept back alone.
