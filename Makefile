@@ -54,6 +54,12 @@ proto: ## protocol/signet.pb.go from signet.proto
 	testsoftHSM/deps check
 	$(GO) generate ./protocol
 
+DECISIONS ?= 1000000
+SEED ?= 1
+.PHONY: test-model
+test-model: deps ## a million decisions against a simple model of the rules
+	testsoftHSM/model $(DECISIONS) $(SEED)
+
 .PHONY: test-crash
 test-crash: deps ## kill -9 under load, a hundred times: no answered event is lost
 	$(GO) run ./testsoftHSM/crash -kills $(or $(KILLS),100)
