@@ -235,14 +235,15 @@ func (v *vault) restore(body []byte) admin.ActResult {
 	return result
 }
 
-// files are the names and contents of the state directory, but for the lock.
+// files are the names and contents of the state directory, but for the lock and
+// the name that a recount has for a moment.
 func (v *vault) files() map[string]string {
 	v.Helper()
 	all := map[string]string{}
 	list, err := os.ReadDir(v.path("state"))
 	mustDo(v, err)
 	for _, f := range list {
-		if f.Name() != lockName {
+		if f.Name() != lockName && f.Name() != storeName+".recount" {
 			all[f.Name()] = fileBytes(v, v.path("state", f.Name()))
 		}
 	}

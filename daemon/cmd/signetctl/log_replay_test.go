@@ -70,8 +70,8 @@ func (a *appliance) carryOut(kind authority.Kind, content any, facts register.Fa
 
 func TestReplayOfAnHonestLogFindsNothing(t *testing.T) {
 	a := withHistory(t)
-	a.ctl("", "log", "replay").want(t, exitOK, "events read", "acts applied", "differences")
-	a.ctl("zh_CN.UTF-8", "log", "replay").want(t, exitOK, "读取的审计记录", "差异数")
+	a.ctl("", "log", "replay").want(t, exitOK, "events read", "acts applied", "refusals on grounds not provable", "decisions at odd times", "differences")
+	a.ctl("zh_CN.UTF-8", "log", "replay").want(t, exitOK, "读取的审计记录", "依据无法核实的拒绝", "判定时间异常", "差异数")
 	got := a.ctl("", "log", "replay", "--json")
 	got.want(t, exitOK, `"differences":[]`)
 	var answer replayJSON

@@ -106,7 +106,9 @@ func (r *rig) line(seq uint64) []byte {
 func (r *rig) together(commits ...*Commit) []error {
 	r.Helper()
 	gate := make(chan struct{})
-	held := r.committed
+	open := sync.OnceFunc(func() { close(gate) })
+	defer open() // also where a wait fails: the end of the test closes the store
+	held, before := r.committed, r.Position().Size
 	r.committed = func(c *Commit) {
 		<-gate
 		if held != nil {
@@ -116,13 +118,12 @@ func (r *rig) together(commits ...*Commit) []error {
 	var all sync.WaitGroup
 	all.Go(func() { r.Record(&Commit{Events: []*audit.Event{use("plug")}}) })
 	errs := make([]error, len(commits))
-	before := r.Position().Size
 	r.waitFor(func() bool { return r.Position().Size == before+1 }, "the committer to be held up")
 	for i, c := range commits {
 		all.Go(func() { errs[i] = r.Record(c) })
 		r.waitFor(func() bool { return len(r.queue) == i+1 }, "the commit to wait")
 	}
-	close(gate)
+	open()
 	all.Wait()
 	r.committed = held
 	return errs
