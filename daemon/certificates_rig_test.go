@@ -94,10 +94,15 @@ type signCounter struct {
 }
 
 func (c *signCounter) Sign(ctx context.Context, key hsm.KeyRef, a algo.Algorithm, tbs [][]byte) []hsm.Signed {
+	signed := c.Driver.Sign(ctx, key, a, tbs)
 	c.mu.Lock()
-	c.n += uint64(len(tbs))
-	c.mu.Unlock()
-	return c.Driver.Sign(ctx, key, a, tbs)
+	defer c.mu.Unlock()
+	for _, s := range signed {
+		if wasSent(s.Err) { // a token that was seen to be down is not asked
+			c.n++
+		}
+	}
+	return signed
 }
 
 func (c *signCounter) count() uint64 {

@@ -132,15 +132,19 @@ func TestTrialStandsInNobodysWay(t *testing.T) {
 		t.Errorf("second trial: %+v, want busy and a time", got)
 	}
 	c := r.caller(callerUID)
-	for range 8 {
-		if sig := r.signs(c, "sm2", algo.SM2SM3, digestInput(algo.SM2SM3)); sig == nil {
-			t.Error("no signature beside a trial")
+	goOn := func(n int) {
+		for range n {
+			if sig := r.signs(c, "sm2", algo.SM2SM3, digestInput(algo.SM2SM3)); sig == nil {
+				t.Error("no signature beside a trial")
+			}
 		}
 	}
+	goOn(8)
 	hangUp()
 	if got := <-answers; got != context.Canceled.Error() {
 		t.Errorf("the first trial: %s", got)
 	}
+	goOn(100) // and the daemon sees that he has gone
 	r.token.Control(t, "undone=0")
 	r.waitFor(func() bool {
 		status, _ := r.administrator().call("POST", trialPath, "")
