@@ -36,6 +36,8 @@ func (q question) approvedNever(asked Approvals, a Approval) string {
 		return "another approval: this one was " + a.State.String()
 	case a.Unknown:
 		return "an approval that was asked for after the restore: how often this one was used before it is not known"
+	case a.Used > 0 && a.Used >= a.Count: // before fits: a digest that was signed fits no more
+		return "an approval that has a use left: ask for another"
 	case !a.Fits:
 		return "an approval that was asked for by this account for this " + a.Form.fits()
 	case !slices.Contains(asked.Forms, a.Form):
@@ -46,8 +48,8 @@ func (q question) approvedNever(asked Approvals, a Approval) string {
 		return "an approval that has not ended: ask for another"
 	case a.Until.Sub(a.From) > asked.Longest, a.Count > asked.Most:
 		return fmt.Sprintf("an approval for at most %s within %s", counted(asked.Most, "use"), stricttoml.FormatDuration(asked.Longest))
-	case a.Used >= a.Count:
-		return "an approval that has a use left: ask for another"
+	case a.Used >= a.Count: // of none
+		return "an approval that is for a use at all: ask for another"
 	}
 	return ""
 }

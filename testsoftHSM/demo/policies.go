@@ -112,7 +112,7 @@ func (d *demo) grant(entry, approval string) error {
 	if err := d.isSigned(entry, "--approval", approval); err != nil {
 		return err
 	}
-	if err := d.isRefused(stage.CallerUID, exitLater, entry, "contract", "--approval", approval); err != nil {
+	if err := d.isRefused(stage.CallerUID, exitRefused, entry, "contract", "--approval", approval); err != nil {
 		return err
 	}
 	record, err := d.quietly(zhang.UID, zhang.GID, "approval", "show", approval, "--json")
