@@ -141,8 +141,9 @@ func (a *approvals) follow(records []register.Approval) {
 	}
 }
 
-// drop forgets, once in a while, those that are used up and those that ended
-// long enough ago: the store has them.
+// drop forgets, once in a while, those that ended long enough ago: the store has
+// them. One that is used up stays until then: who names it is told that it never
+// will do again, not that he may ask later.
 func (a *approvals) drop(now time.Time) (gone []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -151,8 +152,7 @@ func (a *approvals) drop(now time.Time) (gone []string) {
 	}
 	a.swept = now
 	for id, p := range a.byID {
-		spent := p.record.State == policy.Granted && p.record.Used >= p.record.Count && p.reserved == 0
-		if spent || p.end.Add(keptEnded).Before(now) {
+		if p.end.Add(keptEnded).Before(now) {
 			delete(a.byID, id)
 			a.count(p.record, -1)
 			gone = append(gone, id)

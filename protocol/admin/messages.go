@@ -329,8 +329,8 @@ type ApprovalEnd struct {
 }
 
 // Approvals answers PathApprovals: those that run, the soonest to end first, at
-// most MaxApprovals. Those that are used up, or ended more than an hour ago, are
-// found by their ids.
+// most MaxApprovals. Those that ended more than an hour ago are found by their
+// ids.
 type Approvals struct {
 	Approvals []Approval `json:"approvals"`
 	More      bool       `json:"more"` // there are others: ask for one entry or state

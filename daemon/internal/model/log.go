@@ -121,8 +121,7 @@ func (a *Appliance) Tick() {
 	}
 	a.swept = a.Clock.Now
 	for _, p := range a.approvals {
-		spent := p.state == "granted" && p.used >= p.count && p.reserved == 0
-		if spent || p.askedUntil.Add(time.Hour).Before(a.Clock.Now) {
+		if p.askedUntil.Add(time.Hour).Before(a.Clock.Now) {
 			p.running = false
 		}
 	}
