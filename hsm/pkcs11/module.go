@@ -26,8 +26,9 @@ type module struct {
 	// calls is held for reading by whoever is inside the library, so that
 	// nobody finalises it meanwhile. It is only ever tried for writing: one
 	// call that hangs must not stop the others.
-	calls sync.RWMutex
-	epoch atomic.Int64 // number of times that C_Initialize made new state
+	calls   sync.RWMutex
+	closing sync.Mutex   // held while a session is closed: SoftHSM2 was seen to crash where several closed at once
+	epoch   atomic.Int64 // number of times that C_Initialize made new state
 
 	mu    sync.Mutex     // guards the rest, and is held while loading
 	ctx   *p11.Ctx       // nil until loaded, then fixed

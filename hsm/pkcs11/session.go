@@ -54,6 +54,9 @@ func (s *session) reopen() error {
 // close closes the session. That can fail only for a session that is no more.
 func (s *session) close() error {
 	if s.handle != 0 {
+		m := s.pool.token.module
+		m.closing.Lock()
+		defer m.closing.Unlock()
 		s.lib.CloseSession(s.handle)
 		s.handle = 0
 	}
